@@ -1,0 +1,40 @@
+// A route netlink socket of one network namespace. Requests are synchronous; the kernel's own words
+// on a refusal (extended ack) are part of the status.
+//
+// Stays in the namespace in which it was opened, whatever namespace the thread enters later. Not
+// thread-safe.
+#pragma once
+
+#include <linux/netlink.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/netlink/message.h"
+#include "base/unique_fd.h"
+
+namespace fairlead::netlink {
+
+class Socket {
+ public:
+  // In the calling thread's network namespace.
+  static absl::StatusOr<Socket> Open();
+  // In the namespace that `netns_fd` refers to.
+  static absl::StatusOr<Socket> OpenIn(int netns_fd);
+
+  // Sends `message` and waits for its acknowledgement.
+  absl::Status Execute(Message& message);
+  // Sends `message`, hands every reply to `visit`, and waits for the end of the dump or the
+  // acknowledgement.
+  absl::Status Query(Message& message, const std::function<void(const nlmsghdr*)>& visit);
+
+ private:
+  explicit Socket(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  UniqueFd fd_;
+  uint32_t sequence_ = 0;
+};
+
+}  // namespace fairlead::netlink

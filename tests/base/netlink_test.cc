@@ -1,0 +1,127 @@
+// Runs in network namespaces of its own that nobody else can see: they end with the process.
+#include <gtest/gtest.h>
+
+#include "base/netlink/address.h"
+#include "base/netlink/link.h"
+#include "base/netlink/route.h"
+#include "tests/base/private_netns.h"
+
+namespace fairlead::netlink {
+namespace {
+
+constexpr MacAddress kMac = {0x02, 0, 0, 0, 0, 0x17};
+
+class NetlinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    host_fd_ = NewPrivateNetns();
+    pod_fd_ = NewPrivateNetns();
+    host_ = std::make_unique<Socket>(*Socket::OpenIn(host_fd_.get()));
+    pod_ = std::make_unique<Socket>(*Socket::OpenIn(pod_fd_.get()));
+  }
+
+  // A pair, both ends up.
+  void MakePair() {
+    absl::Status made = CreateVeth(*host_, {.name = "host0",
+                                            .peer_name = "eth0",
+                                            .peer_mac = kMac,
+                                            .peer_netns_fd = pod_fd_.get(),
+                                            .mtu = 1400});
+    ASSERT_TRUE(made.ok()) << made;
+    host_index_ = FindLink(*host_, "host0")->ifindex;
+    pod_index_ = FindLink(*pod_, "eth0")->ifindex;
+    ASSERT_TRUE(ChangeLink(*host_, host_index_, {.up = true}).ok());
+    ASSERT_TRUE(ChangeLink(*pod_, pod_index_, {.up = true}).ok());
+  }
+
+  UniqueFd host_fd_, pod_fd_;
+  std::unique_ptr<Socket> host_, pod_;
+  uint32_t host_index_ = 0, pod_index_ = 0;
+};
+
+TEST_F(NetlinkTest, MakesAVethPairWithItsPeerInAnotherNamespace) {
+  MakePair();
+  auto peer = FindLink(*pod_, "eth0");
+  ASSERT_TRUE(peer.ok()) << peer.status();
+  EXPECT_EQ(peer->mac, kMac);
+  EXPECT_EQ(peer->mtu, 1400u);
+  EXPECT_EQ(peer->kind, "veth");
+  EXPECT_TRUE(peer->up);
+  EXPECT_EQ(FindLink(*host_, "eth0").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(NetlinkTest, RefusesATakenNameInTheKernelsWords) {
+  MakePair();
+  absl::Status again = CreateVeth(*host_, {.name = "host0", .peer_name = "other"});
+  EXPECT_EQ(again.code(), absl::StatusCode::kAlreadyExists) << again;
+}
+
+TEST_F(NetlinkTest, DeletingALinkTwiceIsNotFound) {
+  MakePair();
+  EXPECT_TRUE(DeleteLink(*host_, host_index_).ok());
+  EXPECT_EQ(DeleteLink(*host_, host_index_).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(NetlinkTest, AddressesAreUsableAtOnce) {
+  MakePair();
+  const IpAddress v4 = *IpAddress::Parse("10.9.0.2");
+  const IpAddress v6 = *IpAddress::Parse("fd00:9::2");
+  ASSERT_TRUE(AddAddress(*pod_, pod_index_, v4, 32).ok());
+  ASSERT_TRUE(AddAddress(*pod_, pod_index_, v6, 128).ok());
+  ASSERT_TRUE(AddAddress(*pod_, pod_index_, v6, 128).ok()) << "adding twice is no error";
+  auto addresses = Addresses(*pod_);
+  ASSERT_TRUE(addresses.ok());
+  int found = 0;
+  for (const InterfaceAddress& a : *addresses) {
+    if (a.address != v4 && a.address != v6) continue;
+    ++found;
+    EXPECT_EQ(a.prefix_length, a.address.is_v4() ? 32 : 128);
+    EXPECT_FALSE(a.tentative);
+  }
+  EXPECT_EQ(found, 2);
+  EXPECT_TRUE(DeleteAddress(*pod_, pod_index_, v6, 128).ok());
+}
+
+TEST_F(NetlinkTest, RoutesAndNeighboursReadBackAsWritten) {
+  MakePair();
+  ASSERT_TRUE(AddAddress(*pod_, pod_index_, *IpAddress::Parse("10.9.0.2"), 32).ok());
+  for (const char* gateway : {"169.254.1.1", "fe80::1"}) {
+    const IpAddress address = *IpAddress::Parse(gateway);
+    const Route link{
+        .destination = IpPrefix::Host(address), .ifindex = pod_index_, .protocol = kFairleadProtocol};
+    ASSERT_TRUE(ReplaceRoute(*pod_, link).ok());
+    const Route route{.destination = *IpPrefix::Parse(address.is_v4() ? "0.0.0.0/0" : "::/0"),
+                      .gateway = address,
+                      .ifindex = pod_index_,
+                      .mtu = 1350,
+                      .protocol = kFairleadProtocol};
+    absl::Status written = ReplaceRoute(*pod_, route);
+    ASSERT_TRUE(written.ok()) << written;
+    ASSERT_TRUE(ReplaceNeighbour(*pod_, {.ifindex = pod_index_, .address = address, .mac = kMac}).ok());
+    auto routes = Routes(*pod_);
+    ASSERT_TRUE(routes.ok());
+    EXPECT_NE(std::find(routes->begin(), routes->end(), link), routes->end());
+    EXPECT_NE(std::find(routes->begin(), routes->end(), route), routes->end());
+    const Neighbour expected{.ifindex = pod_index_, .address = address, .mac = kMac};
+    auto neighbours = PermanentNeighbours(*pod_);
+    ASSERT_TRUE(neighbours.ok());
+    EXPECT_NE(std::find(neighbours->begin(), neighbours->end(), expected), neighbours->end());
+    EXPECT_TRUE(DeleteNeighbour(*pod_, pod_index_, address).ok());
+    EXPECT_TRUE(DeleteRoute(*pod_, route).ok());
+    EXPECT_EQ(DeleteRoute(*pod_, route).code(), absl::StatusCode::kNotFound);
+  }
+}
+
+TEST_F(NetlinkTest, MakesAnExternalVxlanDevice) {
+  absl::Status made =
+      CreateExternalVxlan(*host_, {.name = "flvxlan", .mac = kMac, .port = 8472, .mtu = 1430});
+  ASSERT_TRUE(made.ok()) << made;
+  auto link = FindLink(*host_, "flvxlan");
+  ASSERT_TRUE(link.ok());
+  EXPECT_EQ(link->kind, "vxlan");
+  EXPECT_EQ(link->mtu, 1430u);
+  EXPECT_EQ(link->mac, kMac);
+}
+
+}  // namespace
+}  // namespace fairlead::netlink
