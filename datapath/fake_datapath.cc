@@ -1,0 +1,122 @@
+#include "datapath/fake_datapath.h"
+
+#include <sys/eventfd.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace fairlead::datapath {
+namespace {
+
+// Moves `wanted` into `held` object by object; a refused one keeps its previous version.
+template <typename T>
+void TakeOver(const std::map<std::string, T>& wanted, bool complete, absl::string_view kind,
+              const std::map<std::string, absl::Status>& refuse, std::map<std::string, T>& held,
+              ApplyReport& report) {
+  for (const auto& [name, object] : wanted) {
+    if (auto refused = refuse.find(name); refused != refuse.end()) {
+      report.failures.push_back({std::string(kind.data(), kind.size()), name, refused->second});
+      continue;
+    }
+    held.insert_or_assign(name, object);
+    report.writes += 1;
+  }
+  if (!complete) return;
+  report.writes += std::erase_if(held, [&](const auto& entry) { return !wanted.contains(entry.first); });
+}
+
+}  // namespace
+
+FakeDatapath::FakeDatapath() : events_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+
+absl::StatusOr<ApplyReport> FakeDatapath::Apply(const DesiredState& desired, bool verify) {
+  ++applies;
+  if (verify) ++verifies;
+  if (!apply_status.ok()) return apply_status;
+  ApplyReport report;
+  applied.settings = desired.settings;
+  applied.complete = desired.complete;
+  TakeOver(desired.nodes, desired.complete, "Node", refuse, applied.nodes, report);
+  TakeOver(desired.groups, desired.complete, "AddressGroup", refuse, applied.groups, report);
+  TakeOver(desired.sets, desired.complete, "PolicySet", refuse, applied.sets, report);
+  TakeOver(desired.endpoints, desired.complete, "Endpoint", refuse, applied.endpoints, report);
+  TakeOver(desired.services, desired.complete, "Service", refuse, applied.services, report);
+  return report;
+}
+
+absl::Status FakeDatapath::AttachPod(uint32_t ifindex) {
+  if (!attach_status.ok()) return attach_status;
+  attached.insert(ifindex);
+  return absl::OkStatus();
+}
+
+absl::Status FakeDatapath::DetachPod(uint32_t ifindex) {
+  attached.erase(ifindex);
+  return absl::OkStatus();
+}
+
+absl::Status FakeDatapath::CheckEndpoint(const std::string& key) const {
+  auto endpoint = applied.endpoints.find(key);
+  if (endpoint == applied.endpoints.end()) {
+    return absl::NotFoundError(absl::StrCat("check endpoint ", key, ": it was never applied"));
+  }
+  if (!attached.contains(endpoint->second.ifindex)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("check endpoint ", key, ": no program is attached to its link"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Explanation> FakeDatapath::Explain(const ExplainRequest&) const {
+  if (!explain_status.ok()) return explain_status;
+  return explanation;
+}
+
+std::vector<MapUsage> FakeDatapath::Maps() const {
+  return {{"endpoint", applied.endpoints.size(), 1024, 1024 * 68}};
+}
+
+std::vector<AttachedProgram> FakeDatapath::Programs() const {
+  std::vector<AttachedProgram> programs;
+  for (uint32_t ifindex : attached) {
+    programs.push_back({absl::StrCat("tcx ingress of device ", ifindex), "pod_egress", 1, true});
+  }
+  return programs;
+}
+
+std::vector<SetState> FakeDatapath::Sets() const {
+  std::vector<SetState> sets;
+  for (const auto& [name, set] : applied.sets) {
+    SetState state{.name = name, .generation = 1, .epoch = 1};
+    for (const auto& [key, endpoint] : applied.endpoints) {
+      if (endpoint.ingress_set == name || endpoint.egress_set == name) ++state.endpoints;
+    }
+    sets.push_back(state);
+  }
+  return sets;
+}
+
+absl::Status FakeDatapath::ForEachConnection(const std::function<bool(const Connection&)>& visit) const {
+  for (const Connection& connection : connections) {
+    if (!visit(connection)) break;
+  }
+  return absl::OkStatus();
+}
+
+void FakeDatapath::AddEvent(const FlowEvent& event) {
+  events_.push_back(event);
+  eventfd_write(events_fd_.get(), 1);
+}
+
+int FakeDatapath::ReadEvents(int limit, const std::function<void(const FlowEvent&)>& visit) {
+  int count = 0;
+  while (count < limit && !events_.empty()) {
+    visit(events_.front());
+    events_.pop_front();
+    ++count;
+  }
+  eventfd_t ignored;
+  if (events_.empty()) eventfd_read(events_fd_.get(), &ignored);
+  return count;
+}
+
+}  // namespace fairlead::datapath
