@@ -19,14 +19,17 @@ struct fl_config {
   __u8 overlay_mac[6];        /* of every node's VXLAN device: the inner destination */
   __u16 overlay_mtu;          /* bytes of an inner IP packet */
   __u32 vni;
-  __u16 snat_port_first;      /* host order, inclusive: source ports that are ours */
+  __u16 snat_port_first;      /* host order, inclusive: source ports that are ours; 0: none */
   __u16 snat_port_last;
   __u16 node_port_first;      /* host order, inclusive; 0: none */
   __u16 node_port_last;
   __u32 underlay_mtu;         /* bytes of an IP packet on the node's devices */
   __u32 reassembly_ifindex;   /* helper device for fragments without a head, 0: none */
-  __u32 pad;
+  __u32 endpoint_quota;       /* connections that one pod may hold; 0: no limit */
+  __u16 route_epoch;          /* bumped when "location", "pod_range" or "node" say something new of an
+                                 address: connections look up their way again */
+  __u16 pad;
 };
-FL_ABI_SIZE(fl_config, 72);
+FL_ABI_SIZE(fl_config, 76);
 
 #endif

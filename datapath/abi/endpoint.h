@@ -6,12 +6,16 @@
 #include "datapath/abi/types.h"
 
 #define FL_MAX_ENDPOINTS 1024 /* index 0 is never used */
+#define FL_MAX_LOCATIONS (1 << 16)
+#define FL_MAX_POD_RANGES (1 << 15)
+#define FL_MAX_NODES (1 << 13) /* index 0 is never used */
 
 enum fl_endpoint_flags {
   FL_ENDPOINT_READY = 1 << 0, /* its policy is committed; before that everything drops */
 };
 
-/* Array map "endpoint", by endpoint index. */
+/* Array map "endpoint", by endpoint index. An entry of a pod that is gone is all zero: the sweep then
+ * ends the connections that it had. */
 struct fl_endpoint {
   __u32 flags;
   __u32 ifindex;     /* of the host's end */
@@ -26,18 +30,27 @@ struct fl_endpoint {
 };
 FL_ABI_SIZE(fl_endpoint, 68);
 
+/* Hash map "pod_device": __u32 ifindex of the host's end -> __u32 endpoint index. A pod device that is
+ * not in it drops everything with NOT_PROGRAMMED. */
+
 /* Hash map "location": address of a pod or node -> who it is. */
 enum fl_location_kind {
-  FL_LOCATION_LOCAL_POD = 1,  /* endpoint: index into "endpoint" */
+  FL_LOCATION_LOCAL_POD = 1,  /* index: into "endpoint" */
   FL_LOCATION_THIS_NODE = 2,  /* an address of this node itself */
-  FL_LOCATION_OTHER_NODE = 3, /* a node's own address */
+  FL_LOCATION_OTHER_NODE = 3, /* a node's own address; index: into "node" */
 };
 
 struct fl_location {
   __u32 kind;
-  __u32 endpoint;
+  __u32 index;
 };
 FL_ABI_SIZE(fl_location, 8);
+
+/* Array map "node", by node index: every node but this one. Stable while the node exists. */
+struct fl_node {
+  struct fl_address address; /* net; underlay: the tunnel's end, IPv4 if there is one */
+};
+FL_ABI_SIZE(fl_node, 16);
 
 /* Longest-prefix map "pod_range": pod CIDR -> node that owns it. Key fl_address_prefix. */
 enum fl_range_flags {
@@ -46,9 +59,9 @@ enum fl_range_flags {
 };
 
 struct fl_pod_range {
-  struct fl_address node; /* net; the node's underlay address: the tunnel's end, IPv4 if there is one */
+  __u32 node; /* index into "node"; 0: this node, or native */
   __u32 flags;
 };
-FL_ABI_SIZE(fl_pod_range, 20);
+FL_ABI_SIZE(fl_pod_range, 8);
 
 #endif

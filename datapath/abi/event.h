@@ -13,8 +13,10 @@
   X(NODE_INGRESS, "node-ingress")        \
   X(NODE_EGRESS, "node-egress")          \
   X(OVERLAY_INGRESS, "overlay-ingress")  \
-  X(SOCKET, "socket")
+  X(SOCKET, "socket")                    \
+  X(OVERLAY_EGRESS, "overlay-egress")
 
+/* Also the index of the hook's stage program in the program array "stage_program". */
 enum fl_stage {
 #define FL_STAGE_ENUM(constant, name) FL_STAGE_##constant,
   FL_STAGES(FL_STAGE_ENUM)

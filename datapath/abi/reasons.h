@@ -19,7 +19,7 @@
   X(POLICY_INCOMPLETE, "policy tables are incomplete", "No rule matched in an isolating set, which cannot happen; the agent repairs it.") \
   X(NO_ENDPOINTS, "service has no endpoints", "The Service selects no ready pod; the client gets a reset or an ICMP error.") \
   X(NO_SUCH_POD, "no pod has this address", "The address is in this node's pod range but no pod has it.") \
-  X(MID_STREAM, "not part of a known connection", "A TCP packet without SYN arrived for which no connection is tracked and none may be assumed.") \
+  X(MID_STREAM, "not part of a known connection", "A packet that opens nothing (TCP without SYN, SCTP without INIT, an echo reply) belongs to no tracked connection, and policy does not admit its two ends in both directions.") \
   X(BACKEND_GONE, "backend was removed", "The pod that served this connection is no longer an endpoint of the Service.") \
   X(CONNTRACK_FULL, "connection table is full", "All connection slots of the node are in use (docs/limits.md).") \
   X(ENDPOINT_QUOTA, "pod's connection quota is used up", "This pod holds its share of the connection table (docs/limits.md).") \
