@@ -1,0 +1,83 @@
+// fairlead-load: the one load generator of all network benchmarks, both ends of it.
+//
+//   fairlead-load serve  --netns /run/netns/b --cpu 1 --address 10.0.0.2 --port 7000
+//   fairlead-load client tcp_rr --netns /run/netns/a --cpu 1 --address 10.0.0.2 --port 7000 --seconds 3
+//
+// The client prints one JSON object.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "base/status_macros.h"
+#include "bench/load/client.h"
+#include "bench/load/endpoint.h"
+#include "bench/load/protocol.h"
+#include "bench/load/serial_server.h"
+
+namespace fairlead::bench {
+namespace {
+
+struct Arguments {
+  std::string netns, address = "0.0.0.0", workload;
+  uint16_t port = 7000;
+  int cpu = -1;
+  ClientOptions client;
+};
+
+void AddPlace(CLI::App* app, Arguments& arguments) {
+  app->add_option("--netns", arguments.netns, "path of the network namespace to run in");
+  app->add_option("--cpu", arguments.cpu, "CPU to run on");
+  app->add_option("--address", arguments.address, "server's IP address");
+  app->add_option("--port", arguments.port, "server's port");
+}
+
+absl::Status Serve(const Arguments& arguments) {
+  ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress(arguments.address, arguments.port));
+  return ServeSerially(address);
+}
+
+absl::Status Measure(Arguments& arguments) {
+  ASSIGN_OR_RETURN(arguments.client.server, ParseAddress(arguments.address, arguments.port));
+  ASSIGN_OR_RETURN(const ClientResult result, RunClient(arguments.workload, arguments.client));
+  std::puts(result.ToJson().c_str());
+  return absl::OkStatus();
+}
+
+absl::Status Run(bool serve, Arguments& arguments) {
+  RETURN_IF_ERROR(JoinNetns(arguments.netns));
+  RETURN_IF_ERROR(PinToCpu(arguments.cpu));
+  return serve ? Serve(arguments) : Measure(arguments);
+}
+
+int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  Arguments arguments;
+  CLI::App app("Network load with latency histograms");
+  app.require_subcommand(1);
+  CLI::App* serve = app.add_subcommand("serve", "answer one client at a time, until killed");
+  AddPlace(serve, arguments);
+  CLI::App* client = app.add_subcommand("client", "measure and print JSON");
+  AddPlace(client, arguments);
+  client->add_option("workload", arguments.workload)
+      ->required()
+      ->check(CLI::IsMember({"tcp_rr", "tcp_crr", "tcp_stream", "udp_rr"}));
+  client->add_option("--seconds", arguments.client.seconds)->check(CLI::PositiveNumber);
+  client->add_option("--warm-up", arguments.client.warm_up_seconds, "seconds not counted")
+      ->check(CLI::NonNegativeNumber);
+  client->add_option("--bytes", arguments.client.message_bytes, "of request and response")
+      ->check(CLI::Range(1, kMaxMessageBytes));
+  CLI11_PARSE(app, argc, argv);
+
+  const absl::Status status = Run(serve->parsed(), arguments);
+  if (status.ok()) return 0;
+  fprintf(stderr, "fairlead-load: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+}  // namespace
+}  // namespace fairlead::bench
+
+int main(int argc, char** argv) {
+  return fairlead::bench::Main(argc, argv);
+}

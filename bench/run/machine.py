@@ -1,0 +1,59 @@
+"""The machine that measures: its tools, CPUs and what names a result."""
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("FAIRLEAD_BENCH_BIN", ROOT / "build/release/bin"))
+PEER_CACHE = pathlib.Path(os.environ.get("FAIRLEAD_PEER_CACHE", "/var/cache/fairlead/peers"))
+# Load runs on the last CPU, both ends of it; everything else that we start runs on the first.
+LOAD_CPU = (os.cpu_count() or 1) - 1
+OTHER_CPU = 0
+
+
+class CommandError(RuntimeError):
+    """A program that we ran failed; the message has its command and what it said."""
+
+
+def run(*command, input=None, timeout=60, env=None):
+    """Runs a program to its end and returns its stdout."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, input=input, capture_output=True, text=True, timeout=timeout,
+                          env={**os.environ, **(env or {})}, check=False)
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise CommandError(f"{' '.join(words)}: exit code {done.returncode}: {said}")
+    return done.stdout
+
+
+def tool(name):
+    """One of our own programs."""
+    path = BIN / name
+    if not path.exists():
+        raise CommandError(f"{path} is not built; run: cmake --build --preset release --target {name}")
+    return path
+
+
+def kernel():
+    return os.uname().release
+
+
+def commit():
+    try:
+        name = run("git", "-C", ROOT, "rev-parse", "--short=10", "HEAD").strip()
+        dirty = run("git", "-C", ROOT, "status", "--porcelain", "--untracked-files=no").strip()
+        return name + ("+" if dirty else "")
+    except CommandError:
+        return "unknown"
+
+
+def busy():
+    """The load average of the last minute, a CPU."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
+def cpu_model():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return "unknown CPU"

@@ -1,0 +1,1 @@
+"""What lies between the two pods of a measurement; one module a kind."""
