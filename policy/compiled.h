@@ -3,6 +3,7 @@
 // and from which a node computes its bit vectors (classifier.h).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -77,9 +78,14 @@ struct PodPolicy {
 // Names are hashes of what a set's rules or a group's selector say (not of a group's members, so
 // that a pod that comes or goes changes a group but no set).
 struct CompiledPolicy {
-  std::map<std::string, PolicySet> sets;
-  std::map<std::string, AddressGroup> groups;
-  std::map<std::string, PodPolicy> pods;  // by UID; every pod with a network of its own
+  std::map<std::string, PolicySet> sets;       // that some pod points to
+  std::map<std::string, AddressGroup> groups;  // that some policy's rules mention
+  std::map<std::string, PodPolicy> pods;       // by UID; every pod with a network of its own
+  // Sets whose rules do not fit (more than kMaxRulesPerSet), with the number of rules that they
+  // would have. Such a set is a lone deny, whose origin names the policies: it fails closed.
+  std::map<std::string, size_t> oversized;
+
+  bool operator==(const CompiledPolicy&) const = default;
 };
 
 }  // namespace fairlead::policy

@@ -12,8 +12,7 @@
 
 namespace fairlead::policy {
 
-// Whole and from scratch. A policy with more than kMaxRulesPerSet rules on one pod is named in
-// `oversized` ("namespace/name" of the pods concerned): their set is a lone deny, which fails closed.
+// Whole and from scratch.
 CompiledPolicy Compile(const Cluster& cluster);
 
 // What one node needs: its own pods, the sets that they point to, the groups these mention.
@@ -23,8 +22,5 @@ struct NodeSpan {
   std::set<std::string> groups;
 };
 NodeSpan SpanOf(const CompiledPolicy& compiled, const Cluster& cluster, const std::string& node);
-
-// True when `selector` selects an object with `labels`.
-bool Matches(const LabelSelector& selector, const Labels& labels);
 
 }  // namespace fairlead::policy

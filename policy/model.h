@@ -44,6 +44,9 @@ struct NamedPort {
   auto operator<=>(const NamedPort&) const = default;
 };
 
+// A pod whose namespace has no such object is found by no namespace selector, not even by the empty
+// one. (The API server gives every namespace the label kubernetes.io/metadata.name; so must a source
+// that is not the API server.)
 struct Namespace {
   std::string name;
   Labels labels;
@@ -56,10 +59,12 @@ struct Pod {
   std::string node;
   Labels labels;
   std::vector<IpAddress> addresses;  // none before it has some
+  // Of all containers. Two may share a name: then a rule that names it means all their numbers.
   std::vector<NamedPort> named_ports;
   // Shares its node's network: no policy applies to it and no pod selector finds it.
   bool host_network = false;
-  // Succeeded or Failed: its addresses may belong to someone else.
+  // Succeeded or Failed: its addresses may belong to someone else, so no peer selector finds it.
+  // Policy still applies to it, for as long as its sandbox is there.
   bool terminated = false;
 };
 

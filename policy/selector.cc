@@ -1,0 +1,80 @@
+#include "policy/selector.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace fairlead::policy {
+namespace {
+
+using Operator = LabelRequirement::Operator;
+
+bool Matches(const LabelRequirement& requirement, const Labels& labels) {
+  const auto label = labels.find(requirement.key);
+  const bool present = label != labels.end();
+  const auto listed = [&] {
+    return std::find(requirement.values.begin(), requirement.values.end(), label->second) !=
+           requirement.values.end();
+  };
+  switch (requirement.op) {
+    case Operator::kIn:
+      return present && listed();
+    case Operator::kNotIn:
+      return !present || !listed();
+    case Operator::kExists:
+      return present;
+    case Operator::kDoesNotExist:
+      return !present;
+  }
+  return false;
+}
+
+std::string Describe(const LabelRequirement& requirement) {
+  const std::string values = absl::StrCat("(", absl::StrJoin(requirement.values, ","), ")");
+  switch (requirement.op) {
+    case Operator::kIn:
+      return absl::StrCat(requirement.key, " in ", values);
+    case Operator::kNotIn:
+      return absl::StrCat(requirement.key, " notin ", values);
+    case Operator::kExists:
+      return requirement.key;
+    case Operator::kDoesNotExist:
+      return absl::StrCat("!", requirement.key);
+  }
+  return requirement.key;
+}
+
+template <typename T>
+void SortUnique(std::vector<T>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+}  // namespace
+
+bool Matches(const LabelSelector& selector, const Labels& labels) {
+  for (const auto& [key, value] : selector.match_labels) {
+    const auto label = labels.find(key);
+    if (label == labels.end() || label->second != value) return false;
+  }
+  return std::all_of(selector.match_expressions.begin(), selector.match_expressions.end(),
+                     [&](const LabelRequirement& requirement) { return Matches(requirement, labels); });
+}
+
+LabelSelector Canonical(LabelSelector selector) {
+  for (LabelRequirement& requirement : selector.match_expressions) SortUnique(requirement.values);
+  SortUnique(selector.match_expressions);
+  return selector;
+}
+
+std::string Describe(const LabelSelector& selector) {
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : selector.match_labels) parts.push_back(absl::StrCat(key, "=", value));
+  for (const LabelRequirement& requirement : selector.match_expressions) {
+    parts.push_back(Describe(requirement));
+  }
+  return absl::StrJoin(parts, ",");
+}
+
+}  // namespace fairlead::policy
