@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* To other nodes and the outside: tc egress of the node's devices. Only answers of the node's own
+ * processes to connections that we translated are touched. */
+#include "datapath/bpf/pipeline.h"
+
+SEC("tc")
+int node_egress(struct __sk_buff *ctx) {
+  if (ctx->mark == MARK_JUDGED) {
+    ctx->mark = 0;
+    return TC_ACT_OK;
+  }
+  return TC_ACT_OK;
+}

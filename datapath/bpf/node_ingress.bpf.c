@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* From other nodes and the outside: tc ingress of the node's devices. What is neither for a pod of this
+ * node nor translated by us is none of our business and stays with the stack. */
+#include "datapath/bpf/pipeline.h"
+
+SEC("tc")
+int node_ingress(struct __sk_buff *ctx) {
+  int reason = FL_REASON_FORWARDED;
+  struct scratch *s = begin(ctx, FL_STAGE_NODE_INGRESS, &reason);
+  if (!s) return TC_ACT_SHOT;
+  /* The stack drops malformed packets to itself; towards a pod they meet pod_ingress. */
+  if (reason || s->packet.kind == PACKET_NEIGHBOUR) return TC_ACT_OK;
+
+  connection_find(&s->packet, &s->flow);
+  reason = check_underlay_sender(&s->packet, &s->flow);
+  if (reason) return drop(s, reason);
+  if (!s->flow.found) {
+    reason = choose_server(s);
+    if (reason) return drop(s, reason);
+    if (s->flow.to.hop != FL_HOP_LOCAL_POD && !s->flow.translated) return TC_ACT_OK;
+  }
+  reason = admit(s);
+  return reason ? drop(s, reason) : forward(ctx, s);
+}

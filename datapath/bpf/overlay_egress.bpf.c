@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* Into the tunnel from the node's own stack: tc egress of the VXLAN device. The device has no table of
+ * its own; each packet is told which node it is for. */
+#include "datapath/bpf/pipeline.h"
+
+SEC("tc")
+int overlay_egress(struct __sk_buff *ctx) {
+  if (ctx->mark == MARK_JUDGED) {
+    ctx->mark = 0;
+    return TC_ACT_OK;
+  }
+  int reason = FL_REASON_FORWARDED;
+  struct scratch *s = begin(ctx, FL_STAGE_OVERLAY_EGRESS, &reason);
+  if (!s) return TC_ACT_SHOT;
+  if (reason) return drop(s, reason);
+  if (s->packet.kind == PACKET_NEIGHBOUR) return drop(s, FL_REASON_UNSUPPORTED_PROTOCOL);
+  s->flow.out = s->packet.tuple;
+  reason = find_way(&s->flow.out.destination, &s->flow.to);
+  if (!reason && s->flow.to.hop != FL_HOP_REMOTE_NODE) reason = FL_REASON_NO_ROUTE;
+  if (!reason) reason = aim_tunnel(ctx, s->flow.to.node);
+  return reason ? drop(s, reason) : TC_ACT_OK;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* From a pod: tc ingress of the host's end of its link. The receiver's ingress policy is decided here
+ * too when it lives on this node: the packet does not come by again. */
+#include "datapath/bpf/neighbour.h"
+#include "datapath/bpf/pipeline.h"
+
+SEC("tc")
+int pod_egress(struct __sk_buff *ctx) {
+  int reason = FL_REASON_FORWARDED;
+  struct scratch *s = begin(ctx, FL_STAGE_POD_EGRESS, &reason);
+  if (!s) return TC_ACT_SHOT;
+  if (reason) return drop(s, reason);
+  if (s->packet.kind == PACKET_NEIGHBOUR || address_is_link_local(&s->packet.outer_source)) {
+    reason = check_neighbour(&s->packet, ctx->ifindex);
+    return reason ? drop(s, reason) : TC_ACT_OK;
+  }
+  if (address_is_multicast(&s->packet.tuple.destination)) return drop(s, FL_REASON_MULTICAST);
+
+  connection_find(&s->packet, &s->flow);
+  reason = check_pod_sender(&s->packet, &s->flow, ctx->ifindex);
+  if (!reason && !s->flow.found) reason = choose_server(s);
+  if (!reason) reason = admit(s);
+  return reason ? drop(s, reason) : forward(ctx, s);
+}
+
+

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* To a pod from the node's stack: tc egress of the host's end of its link. What other hooks deliver goes
+ * past here. "The node reaches its own pods" covers only what has a socket of the node; what it forwards
+ * is judged as its client's. */
+#include "datapath/bpf/pipeline.h"
+
+/* Packets of request sockets and of the kernel itself (resets, echo replies) have a socket, too. A test
+ * run's made-up socket has no family. */
+static __always_inline bool is_own(struct __sk_buff *ctx) {
+  if (explain) {
+    struct fl_explain_input *input = only_entry(&explain_input);
+    return input && input->own;
+  }
+  struct bpf_sock *sk = ctx->sk;
+  if (!sk) return false;
+  /* One load: the verifier permits no arithmetic on this pointer. */
+  return *(volatile __u32 *)&sk->family;
+}
+
+/* The connection's receiver must be the pod behind this device, as it is now. */
+static __always_inline int find_receiver(struct scratch *s, __u32 ifindex) {
+  struct fl_endpoint *e = s->flow.found ? endpoint_at(s->flow.to.endpoint) : NULL;
+  if (e && e->ifindex == ifindex && !s->flow.reopens) return check_receiver(&s->flow);
+  if (s->flow.found) forget(&s->flow);
+  s->flow.out = s->packet.tuple;
+  s->flow.to.hop = FL_HOP_LOCAL_POD;
+  s->flow.to.node = 0;
+  s->flow.to.endpoint = endpoint_of_device(ifindex);
+  if (!s->flow.to.endpoint) return FL_REASON_NOT_PROGRAMMED;
+  return check_receiver(&s->flow);
+}
+
+SEC("tc")
+int pod_ingress(struct __sk_buff *ctx) {
+  int reason = FL_REASON_FORWARDED;
+  struct scratch *s = begin(ctx, FL_STAGE_POD_INGRESS, &reason);
+  if (!s) return TC_ACT_SHOT;
+  if (reason) return drop(s, reason);
+  if (s->packet.kind == PACKET_NEIGHBOUR) return TC_ACT_OK;
+  s->flow.own = is_own(ctx);
+
+  connection_find(&s->packet, &s->flow);
+  reason = find_receiver(s, ctx->ifindex);
+  if (!reason && !s->flow.found) {
+    if (s->flow.own)
+      s->flow.from.hop = FL_HOP_HOST;
+    else if (find_way(&s->packet.tuple.source, &s->flow.from) || s->flow.from.endpoint)
+      reason = FL_REASON_SPOOFED_UNDERLAY; /* pods' own packets never come this way */
+  }
+  if (!reason) reason = admit(s);
+  trace_route(&s->flow, reason);
+  if (reason) return drop(s, reason);
+  trace_end(&s->flow, &s->flow.out, FL_REASON_FORWARDED);
+  return TC_ACT_OK;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* Layer 1: what one packet needs beyond 512 bytes of stack. Per CPU, for tc programs only: they are not
+ * interrupted by each other; cgroup programs are, and keep to their stack. A twin has its own. */
+#ifndef FAIRLEAD_BPF_SCRATCH_H
+#define FAIRLEAD_BPF_SCRATCH_H
+
+#include "datapath/bpf/packet.h"
+
+/* A question to the policy of one endpoint and its answer; policy.h. */
+struct policy_question {
+  struct fl_address peer; /* net */
+  __u32 set;              /* index into "policy_set" */
+  __be16 port;            /* net; of the destination */
+  __u8 protocol;
+  __u8 is_egress;
+  /* the answer */
+  __u32 epoch;
+  __u32 generation; /* index into "policy_generation" */
+  __u32 number;     /* of that generation */
+  __u32 rule;
+  __u32 class_id;
+  __u32 peer_row;
+  __u32 port_row;
+  __u32 endpoint;  /* for the trace */
+  __u32 class_map; /* enum fl_trace_map */
+};
+
+/* A connection about to be made; conntrack.h. */
+struct opening {
+  struct fl_ct_record record;
+  struct fl_ct_translation translation;
+  struct fl_ct_key server_key;
+  __u32 owner; /* endpoint that is charged */
+};
+
+struct scratch {
+  struct packet packet;
+  struct flow flow;
+  struct policy_question question;
+  struct opening opening;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct scratch);
+} scratch MAP;
+
+static __always_inline struct scratch *scratch_begin(__u8 stage) {
+  struct scratch *s = only_entry(&scratch);
+  if (!s) return NULL;
+  __builtin_memset(&s->flow, 0, sizeof(s->flow));
+  s->flow.stage = stage;
+  s->flow.rule = FL_NO_RULE;
+  return s;
+}
+
+#endif

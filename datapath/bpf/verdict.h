@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* Layer 2: the two ends of a packet: every drop leaves through drop(), which counts and reports it;
+ * every new connection is reported once. */
+#ifndef FAIRLEAD_BPF_VERDICT_H
+#define FAIRLEAD_BPF_VERDICT_H
+
+#include "datapath/abi/event.h"
+#include "datapath/bpf/scratch.h"
+#include "datapath/bpf/trace.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 21);
+} events MAP;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} events_lost MAP;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, FL_REASON_COUNT);
+  __type(key, __u32);
+  __type(value, struct fl_counter);
+} reason_counter MAP;
+
+GLOBAL int report(const struct packet *packet, const struct flow *flow, __u32 reason) {
+  if (!packet || !flow || explain) return 0;
+  struct fl_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+  if (!event) {
+    __u64 *lost = only_entry(&events_lost);
+    if (lost) *lost += 1;
+    return 0;
+  }
+  const struct tuple *shown = flow->translated ? &flow->out : &packet->tuple;
+  event->time_ns = bpf_ktime_get_ns();
+  /* A client whose address was translated is shown as it is; so is the backend. */
+  event->source = packet->tuple.source;
+  event->source_port = packet->tuple.source_port;
+  event->destination = shown->destination;
+  event->destination_port = shown->destination_port;
+  __builtin_memset(&event->service, 0, sizeof(event->service));
+  event->service_port = 0;
+  if (flow->translated && flow->from_client) {
+    event->service = packet->tuple.destination;
+    event->service_port = packet->tuple.destination_port;
+  }
+  event->protocol = packet->tuple.protocol;
+  event->stage = flow->stage;
+  event->reason = reason;
+  event->length = packet->length;
+  event->generation = flow->set_generation;
+  event->rule = flow->rule;
+  event->source_endpoint = flow->from.endpoint;
+  event->destination_endpoint = flow->to.endpoint;
+  bpf_ringbuf_submit(event, 0);
+  return 0;
+}
+
+/* The only way out for a packet that does not go on. */
+static __always_inline int drop(struct scratch *s, __u32 reason) {
+  if (explain) {
+    trace_end(&s->flow, &s->packet.tuple, reason);
+    return TC_ACT_SHOT;
+  }
+  struct fl_counter *counter = entry(&reason_counter, reason);
+  if (counter) {
+    counter->packets += 1;
+    counter->bytes += s->packet.length;
+  }
+  report(&s->packet, &s->flow, reason);
+  return TC_ACT_SHOT;
+}
+
+#endif
