@@ -2,8 +2,10 @@
 //
 //   fairlead-load serve  --netns /run/netns/b --cpu 1 --address 10.0.0.2 --port 7000
 //   fairlead-load client tcp_rr --netns /run/netns/a --cpu 1 --address 10.0.0.2 --port 7000 --seconds 3
+//   fairlead-load serve --concurrent ... and: fairlead-load crowd --connections 10000 --new-per-second 2000
+//   ...
 //
-// The client prints one JSON object.
+// client and crowd print one JSON object.
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +13,8 @@
 
 #include "base/status_macros.h"
 #include "bench/load/client.h"
+#include "bench/load/concurrent_server.h"
+#include "bench/load/crowd.h"
 #include "bench/load/endpoint.h"
 #include "bench/load/protocol.h"
 #include "bench/load/serial_server.h"
@@ -22,7 +26,9 @@ struct Arguments {
   std::string netns, address = "0.0.0.0", workload;
   uint16_t port = 7000;
   int cpu = -1;
+  bool concurrent = false;
   ClientOptions client;
+  CrowdOptions crowd;
 };
 
 void AddPlace(CLI::App* app, Arguments& arguments) {
@@ -32,9 +38,9 @@ void AddPlace(CLI::App* app, Arguments& arguments) {
   app->add_option("--port", arguments.port, "server's port");
 }
 
-absl::Status Serve(const Arguments& arguments) {
+absl::Status Serve(Arguments& arguments) {
   ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress(arguments.address, arguments.port));
-  return ServeSerially(address);
+  return arguments.concurrent ? ServeConcurrently(address) : ServeSerially(address);
 }
 
 absl::Status Measure(Arguments& arguments) {
@@ -44,20 +50,30 @@ absl::Status Measure(Arguments& arguments) {
   return absl::OkStatus();
 }
 
-absl::Status Run(bool serve, Arguments& arguments) {
-  RETURN_IF_ERROR(JoinNetns(arguments.netns));
-  RETURN_IF_ERROR(PinToCpu(arguments.cpu));
-  return serve ? Serve(arguments) : Measure(arguments);
+absl::Status HoldCrowd(Arguments& arguments) {
+  ASSIGN_OR_RETURN(arguments.crowd.server, ParseAddress(arguments.address, arguments.port));
+  ASSIGN_OR_RETURN(const CrowdResult result, RunCrowd(arguments.crowd));
+  std::puts(result.ToJson().c_str());
+  return absl::OkStatus();
 }
 
-int Main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
-  Arguments arguments;
-  CLI::App app("Network load with latency histograms");
-  app.require_subcommand(1);
-  CLI::App* serve = app.add_subcommand("serve", "answer one client at a time, until killed");
+using Command = absl::Status (*)(Arguments&);
+
+absl::Status Run(Command command, Arguments& arguments) {
+  RETURN_IF_ERROR(JoinNetns(arguments.netns));
+  RETURN_IF_ERROR(PinToCpu(arguments.cpu));
+  return command(arguments);
+}
+
+CLI::App* AddServe(CLI::App& app, Arguments& arguments) {
+  CLI::App* serve = app.add_subcommand("serve", "answer until killed");
   AddPlace(serve, arguments);
-  CLI::App* client = app.add_subcommand("client", "measure and print JSON");
+  serve->add_flag("--concurrent", arguments.concurrent, "many clients at once, TCP only");
+  return serve;
+}
+
+CLI::App* AddClient(CLI::App& app, Arguments& arguments) {
+  CLI::App* client = app.add_subcommand("client", "measure one client");
   AddPlace(client, arguments);
   client->add_option("workload", arguments.workload)
       ->required()
@@ -67,9 +83,32 @@ int Main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   client->add_option("--bytes", arguments.client.message_bytes, "of request and response")
       ->check(CLI::Range(1, kMaxMessageBytes));
+  return client;
+}
+
+CLI::App* AddCrowd(CLI::App& app, Arguments& arguments) {
+  CLI::App* crowd = app.add_subcommand("crowd", "hold many connections, open new ones at a steady rate");
+  AddPlace(crowd, arguments);
+  crowd->add_option("--connections", arguments.crowd.connections)->check(CLI::Range(0, 50'000));
+  crowd->add_option("--exchanges-per-second", arguments.crowd.exchanges_per_second, "of each connection")
+      ->check(CLI::PositiveNumber);
+  crowd->add_option("--new-per-second", arguments.crowd.new_per_second)->check(CLI::NonNegativeNumber);
+  crowd->add_option("--seconds", arguments.crowd.seconds)->check(CLI::PositiveNumber);
+  return crowd;
+}
+
+int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  Arguments arguments;
+  CLI::App app("Network load with latency histograms");
+  app.require_subcommand(1);
+  const CLI::App* serve = AddServe(app, arguments);
+  const CLI::App* client = AddClient(app, arguments);
+  AddCrowd(app, arguments);
   CLI11_PARSE(app, argc, argv);
 
-  const absl::Status status = Run(serve->parsed(), arguments);
+  const Command command = serve->parsed() ? Serve : client->parsed() ? Measure : HoldCrowd;
+  const absl::Status status = Run(command, arguments);
   if (status.ok()) return 0;
   fprintf(stderr, "fairlead-load: %s\n", std::string(status.message()).c_str());
   return 1;

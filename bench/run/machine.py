@@ -15,6 +15,10 @@ class CommandError(RuntimeError):
     """A program that we ran failed; the message has its command and what it said."""
 
 
+class Missing(RuntimeError):
+    """Something to measure, or to compare with, cannot be had here; the message says why."""
+
+
 def run(*command, input=None, timeout=60, env=None):
     """Runs a program to its end and returns its stdout."""
     words = [str(word) for word in command]
@@ -30,7 +34,7 @@ def tool(name):
     """One of our own programs."""
     path = BIN / name
     if not path.exists():
-        raise CommandError(f"{path} is not built; run: cmake --build --preset release --target {name}")
+        raise Missing(f"{name} is not built; run: cmake --build --preset release --target {name}")
     return path
 
 

@@ -26,6 +26,9 @@ class Path:
     def build(self):
         raise NotImplementedError
 
+    def before_block(self):
+        """Brings the path to the state that every block starts from."""
+
     def own(self, thing):
         """Closes `thing` with this path, in the reverse order of owning."""
         self._owned.callback(thing.close)
