@@ -1,0 +1,20 @@
+// A Service and the pods there are -> where its traffic goes. Pure.
+#pragma once
+
+#include <vector>
+
+#include "controller/model/cluster.h"
+#include "controller/model/resource.h"
+
+namespace fairlead::controller {
+
+// A pod with the addresses it has now. A pod without any is not ready.
+struct LivePod {
+  const ClusterPod* pod = nullptr;
+  std::vector<IpAddress> addresses;
+};
+
+// `pods` are those of the Service's namespace.
+Service ServiceWithBackends(const ClusterService& service, const std::vector<LivePod>& pods);
+
+}  // namespace fairlead::controller

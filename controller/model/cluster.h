@@ -1,0 +1,67 @@
+// The objects in force, made into one consistent cluster: pods of templates spelt out and placed,
+// addresses and node ports given, objects that contradict others refused. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/manifest/manifest.h"
+#include "controller/manifest/objects.h"
+#include "controller/model/settings.h"
+#include "policy/model.h"
+
+namespace fairlead::controller {
+
+struct ClusterPod {
+  std::string uid;
+  std::string namespace_name;
+  std::string name;
+  std::string owner;  // "Deployment/cart"; empty for a bare pod
+  std::string node;   // empty: no node takes it
+  policy::Labels labels;
+  bool host_network = false;
+  std::vector<Container> containers;
+  std::vector<IpAddress> status_addresses;  // from the manifest's status
+  bool terminated = false;
+  bool terminating = false;
+  bool says_unready = false;
+
+  bool operator==(const ClusterPod&) const = default;
+  std::string FullName() const { return namespace_name + "/" + name; }
+};
+
+struct ClusterService {
+  std::string uid;
+  std::string namespace_name;
+  std::string name;
+  ServiceObject object;                // its ports carry the node ports that were given
+  std::vector<IpAddress> cluster_ips;  // one a family
+  std::vector<Family> families;        // of the cluster IPs
+  std::vector<EndpointSliceObject> slices;
+
+  bool operator==(const ClusterService&) const = default;
+};
+
+struct Cluster {
+  std::map<std::string, NodeObject> nodes;
+  std::map<std::string, policy::Namespace> namespaces;
+  std::map<std::string, ClusterPod> pods;          // by UID
+  std::map<std::string, ClusterService> services;  // by "namespace/name"; without ExternalName
+  std::map<std::string, policy::NetworkPolicy> policies;
+  std::vector<Rejection> rejections;
+  std::vector<std::string> unplaced;  // pods "namespace/name" that no node takes, with the reason
+};
+
+// `before`, when given, is what this controller said last: Services keep what they were given then.
+Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
+                       const Cluster* before);
+
+// The steps, each in a file of its own.
+void ResolveNodes(const std::map<ObjectKey, Object>& objects, Cluster* cluster);
+void ResolvePods(const std::map<ObjectKey, Object>& objects, Cluster* cluster);
+void ResolveServices(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
+                     const Cluster* before, Cluster* cluster);
+
+}  // namespace fairlead::controller

@@ -1,0 +1,171 @@
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controller/model/cluster.h"
+#include "controller/model/content_hash.h"
+#include "controller/model/service_allocator.h"
+
+namespace fairlead::controller {
+namespace {
+
+Family FamilyOf(const IpAddress& address) {
+  return address.is_v4() ? Family::kIpv4 : Family::kIpv6;
+}
+
+// The families of a Service's cluster IPs, as the API server defaults them.
+std::vector<Family> FamiliesOf(const ServiceObject& service, const ClusterSettings& settings) {
+  std::vector<Family> families = service.families;
+  for (size_t i = families.size(); i < service.cluster_ips.size(); ++i)
+    families.push_back(FamilyOf(service.cluster_ips[i]));
+  std::vector<Family> offered;
+  for (const IpPrefix& range : settings.service_cidrs) offered.push_back(FamilyOf(range.address()));
+  if (families.empty() && !offered.empty()) families.push_back(offered.front());
+  bool wants_both = service.family_policy == FamilyPolicy::kPreferDualStack ||
+                    service.family_policy == FamilyPolicy::kRequireDualStack;
+  if (wants_both && families.size() == 1) {
+    for (Family family : offered) {
+      if (family != families.front()) families.push_back(family);
+    }
+  }
+  return families;
+}
+
+class ServiceResolver {
+ public:
+  ServiceResolver(const ClusterSettings& settings, const Cluster* before, Cluster* cluster)
+      : settings_(settings), before_(before), cluster_(*cluster), allocator_(settings) {}
+
+  // What the manifests give comes first; those that contradict an earlier one are refused.
+  void TakeGiven(const Object& object, const ServiceObject& stated) {
+    ClusterService service;
+    service.namespace_name = object.key.namespace_name;
+    service.name = object.key.name;
+    service.object = stated;
+    service.uid = stated.uid.empty()
+                      ? ContentHash().Add("Service").Add(service.namespace_name).Add(service.name).Uuid()
+                      : stated.uid;
+    std::string owner = absl::StrCat(service.namespace_name, "/", service.name);
+    std::string problem;
+    if (!stated.headless) service.families = FamiliesOf(stated, settings_);
+    if (stated.family_policy == FamilyPolicy::kRequireDualStack && !stated.headless &&
+        service.families.size() < 2) {
+      problem = "spec.ipFamilyPolicy: RequireDualStack needs two Service ranges (--service-cidr V4,V6)";
+    }
+    for (const IpAddress& address : stated.cluster_ips) {
+      if (!problem.empty()) break;
+      problem = Prefixed("spec.clusterIP: ", allocator_.TakeAddress(address, owner));
+    }
+    for (size_t i = 0; i < stated.ports.size() && problem.empty(); ++i) {
+      if (stated.ports[i].node_port == 0) continue;
+      problem = Prefixed(absl::StrCat("spec.ports[", i, "].nodePort: "),
+                         allocator_.TakeNodePort(stated.ports[i].node_port, stated.ports[i].protocol, owner));
+    }
+    if (!problem.empty()) {
+      cluster_.rejections.push_back({object.key.ToString(), object.where, problem});
+      return;
+    }
+    service.cluster_ips = stated.cluster_ips;
+    where_[owner] = object.where;
+    cluster_.services.emplace(owner, std::move(service));
+  }
+
+  // Then what Services were given last time, where it is still free.
+  void KeepAllocated() {
+    if (before_ == nullptr) return;
+    for (auto& [owner, service] : cluster_.services) {
+      auto old = before_->services.find(owner);
+      if (old == before_->services.end() || service.object.headless) continue;
+      for (size_t i = service.cluster_ips.size(); i < service.families.size(); ++i) {
+        for (const IpAddress& address : old->second.cluster_ips) {
+          if (FamilyOf(address) != service.families[i] || i != service.cluster_ips.size()) continue;
+          if (allocator_.TakeAddress(address, owner).empty()) service.cluster_ips.push_back(address);
+        }
+      }
+      KeepNodePorts(owner, old->second, &service);
+    }
+  }
+
+  // Then the rest, in the order of names.
+  void AllocateRest() {
+    std::vector<std::string> without;
+    for (auto& [owner, service] : cluster_.services) {
+      std::string problem = Allocate(owner, &service);
+      if (problem.empty()) continue;
+      cluster_.rejections.push_back({absl::StrCat("Service ", owner), where_[owner], problem});
+      without.push_back(owner);
+    }
+    for (const std::string& owner : without) cluster_.services.erase(owner);
+  }
+
+ private:
+  static std::string Prefixed(const std::string& prefix, const std::string& problem) {
+    return problem.empty() ? "" : prefix + problem;
+  }
+
+  void KeepNodePorts(const std::string& owner, const ClusterService& old, ClusterService* service) {
+    if (service->object.type != ServiceType::kNodePort) return;
+    for (ServicePortObject& port : service->object.ports) {
+      for (const ServicePortObject& before : old.object.ports) {
+        bool same = before.port == port.port && before.protocol == port.protocol;
+        if (!same || port.node_port != 0 || before.node_port == 0) continue;
+        if (allocator_.TakeNodePort(before.node_port, port.protocol, owner).empty())
+          port.node_port = before.node_port;
+      }
+    }
+  }
+
+  std::string Allocate(const std::string& owner, ClusterService* service) {
+    for (size_t i = service->cluster_ips.size(); i < service->families.size(); ++i) {
+      bool ipv4 = service->families[i] == Family::kIpv4;
+      std::optional<IpAddress> address = allocator_.PickAddress(ipv4, owner);
+      if (!address) {
+        return absl::StrCat("spec.clusterIP: no ", ipv4 ? "IPv4" : "IPv6",
+                            " address is free in the Service ranges; widen --service-cidr");
+      }
+      service->cluster_ips.push_back(*address);
+    }
+    if (service->object.type != ServiceType::kNodePort) return "";
+    for (ServicePortObject& port : service->object.ports) {
+      if (port.node_port != 0) continue;
+      std::optional<uint16_t> picked = allocator_.PickNodePort(
+          port.protocol, absl::StrCat(owner, ":", port.port, "/", policy::ToString(port.protocol)));
+      if (!picked) return "spec.ports: no node port is free; widen --node-port-range";
+      port.node_port = *picked;
+    }
+    return "";
+  }
+
+  const ClusterSettings& settings_;
+  const Cluster* before_;
+  Cluster& cluster_;
+  ServiceAllocator allocator_;
+  std::map<std::string, Where> where_;
+};
+
+void AttachSlices(const std::map<ObjectKey, Object>& objects, Cluster* cluster) {
+  for (const auto& [key, object] : objects) {
+    const auto* slice = std::get_if<EndpointSliceObject>(&object.body);
+    if (slice == nullptr || slice->service.empty()) continue;
+    auto service = cluster->services.find(absl::StrCat(key.namespace_name, "/", slice->service));
+    if (service != cluster->services.end()) service->second.slices.push_back(*slice);
+  }
+}
+
+}  // namespace
+
+void ResolveServices(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
+                     const Cluster* before, Cluster* cluster) {
+  ServiceResolver resolver(settings, before, cluster);
+  for (const auto& [key, object] : objects) {
+    const auto* service = std::get_if<ServiceObject>(&object.body);
+    if (service != nullptr && service->type != ServiceType::kExternalName)
+      resolver.TakeGiven(object, *service);
+  }
+  resolver.KeepAllocated();
+  resolver.AllocateRest();
+  AttachSlices(objects, cluster);
+}
+
+}  // namespace fairlead::controller

@@ -1,0 +1,101 @@
+// What travels to nodes: named, versioned values. api/control.proto says what each means; these are
+// the same facts without Protobuf. A version is a hash of the content.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ip.h"
+#include "controller/model/settings.h"
+#include "policy/compiled.h"
+
+namespace fairlead::controller {
+
+// Numbers of control.v1.ResourceKind, which are also indices into Body, plus one.
+enum class ResourceKind : uint8_t {
+  kNodeConfig = 1,
+  kNode = 2,
+  kEndpoint = 3,
+  kAddressGroup = 4,
+  kPolicySet = 5,
+  kService = 6,
+};
+
+struct ResourceId {
+  ResourceKind kind = ResourceKind::kNodeConfig;
+  std::string name;
+
+  auto operator<=>(const ResourceId&) const = default;
+};
+
+struct NodeConfig {
+  std::string node;
+  std::vector<IpPrefix> pod_cidrs;
+  ClusterSettings settings;
+};
+
+struct NodeInfo {
+  std::string name;
+  std::vector<IpAddress> addresses;
+  std::vector<IpPrefix> pod_cidrs;
+};
+
+struct Endpoint {
+  std::string uid;
+  std::string namespace_name;
+  std::string name;
+  std::string ingress_set;
+  std::string egress_set;
+  std::string owner;  // "Deployment/cart"; empty: none
+};
+
+struct Backend {
+  IpAddress address;
+  uint16_t port = 0;
+  std::string node;
+  std::string pod;
+  bool terminating = false;
+
+  auto operator<=>(const Backend&) const = default;
+};
+
+struct ServicePort {
+  std::string name;
+  policy::Protocol protocol = policy::Protocol::kTcp;
+  uint16_t port = 0;
+  uint16_t node_port = 0;
+  std::vector<Backend> backends;  // sorted, without duplicates
+
+  auto operator<=>(const ServicePort&) const = default;
+};
+
+struct Service {
+  std::string namespace_name;
+  std::string name;
+  std::string uid;
+  std::vector<ServicePort> ports;
+  std::vector<IpAddress> cluster_ips;
+  uint32_t affinity_seconds = 0;
+  bool external_local = false;
+  bool internal_local = false;
+
+  auto operator<=>(const Service&) const = default;
+};
+
+using Body = std::variant<NodeConfig, NodeInfo, Endpoint, policy::AddressGroup, policy::PolicySet, Service>;
+
+struct Resource {
+  ResourceId id;
+  std::string version;
+  Body body;
+};
+
+// Shared by all nodes that hold it; immutable.
+using ResourcePtr = std::shared_ptr<const Resource>;
+
+ResourcePtr MakeResource(const std::string& name, Body body);
+
+}  // namespace fairlead::controller

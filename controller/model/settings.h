@@ -1,0 +1,25 @@
+// What the controller was started with, as far as nodes and allocations depend on it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/ip.h"
+
+namespace fairlead::controller {
+
+enum class Routing : uint8_t { kDirect, kVxlan };
+
+struct ClusterSettings {
+  Routing routing = Routing::kDirect;
+  uint32_t vxlan_vni = 1;
+  uint16_t vxlan_port = 8472;
+  bool masquerade = false;
+  std::vector<IpPrefix> native_cidrs;
+  bool socket_balancing = true;
+  std::vector<IpPrefix> service_cidrs;  // one or two, of different families; the first is preferred
+  uint16_t node_port_first = 30000;     // inclusive
+  uint16_t node_port_last = 32767;
+};
+
+}  // namespace fairlead::controller

@@ -1,0 +1,155 @@
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api/control.grpc.pb.h"
+#include "base/status_macros.h"
+#include "controller/server/identity.h"
+#include "controller/server/services.h"
+#include "controller/sync/encode.h"
+#include "spdlog/spdlog.h"
+
+namespace fairlead::controller {
+namespace {
+
+namespace pb = control::v1;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+// One Sync stream. gRPC's callbacks only post to the loop; everything happens on its thread, also
+// the starting of the next operation, so that a request is read when the last one is done with.
+class SyncStream : public grpc::ServerBidiReactor<pb::SyncRequest, pb::SyncResponse>, public AgentLink {
+ public:
+  SyncStream(EventLoop* loop, Hub* hub, PeerIdentity peer) : loop_(loop), hub_(hub), peer_(std::move(peer)) {
+    StartRead(&request_);
+  }
+
+  void OnReadDone(bool ok) override {
+    loop_->Post([this, ok] { ok ? Handle() : End(absl::OkStatus()); });
+  }
+  void OnWriteDone(bool ok) override {
+    loop_->Post([this, ok] { Written(ok); });
+  }
+  void OnDone() override {
+    loop_->Post([this] {
+      hub_->OnGone(this);
+      delete this;
+    });
+  }
+
+  void Send(const Push& push) override {
+    // The agent may answer before gRPC says that the push is written; then this one waits.
+    queued_ = Encode(push);
+    WriteQueued();
+  }
+  void Close(const absl::Status& status) override { End(status); }
+
+ private:
+  void Handle() {
+    if (finished_) return;
+    if (absl::Status status = Dispatch(); !status.ok()) {
+      spdlog::warn("the stream of node {} ends: {}", node_, std::string(status.message()));
+      End(status);
+      return;
+    }
+    if (!finished_) StartRead(&request_);
+  }
+
+  absl::Status Dispatch() {
+    switch (request_.request_case()) {
+      case pb::SyncRequest::kHello:
+        return OnHello(request_.hello());
+      case pb::SyncRequest::kAck:
+        return hub_->OnAck(this, request_.ack().nonce());
+      case pb::SyncRequest::kNack: {
+        ASSIGN_OR_RETURN(std::vector<ResourceError> errors, Decode(request_.nack()));
+        for (const ResourceError& error : errors) {
+          spdlog::warn("node {} refused {}: {}", node_, error.id.name, error.message);
+        }
+        return hub_->OnNack(this, request_.nack().nonce(), errors);
+      }
+      case pb::SyncRequest::kReport: {
+        ASSIGN_OR_RETURN(auto upserts, Decode(request_.report().upserts(), "report.upserts"));
+        ASSIGN_OR_RETURN(auto removals, Decode(request_.report().removals(), "report.removals"));
+        return hub_->OnReport(this, upserts, removals);
+      }
+      case pb::SyncRequest::REQUEST_NOT_SET:
+        break;
+    }
+    return absl::InvalidArgumentError(
+        "a request that says nothing, or something that this controller does not know");
+  }
+
+  absl::Status OnHello(const pb::Hello& hello) {
+    ASSIGN_OR_RETURN(HelloMessage message, Decode(hello));
+    if (!MaySpeakFor(peer_, message.node)) {
+      return absl::PermissionDeniedError(absl::StrCat(
+          "the client certificate is ",
+          peer_.node.empty() ? "no node's" : absl::StrCat("that of node ", peer_.node), ", Hello names node ",
+          message.node, "; the common name must be system:fairlead:node:", message.node));
+    }
+    node_ = message.node;
+    RETURN_IF_ERROR(hub_->OnHello(this, message));
+    spdlog::info("the agent of node {} ({}) is connected, it holds {} resources", node_,
+                 message.agent_version, message.held.size());
+    return absl::OkStatus();
+  }
+
+  void WriteQueued() {
+    if (writing_ || finished_ || !queued_) return;
+    response_ = std::move(*queued_);
+    queued_.reset();
+    writing_ = true;
+    StartWrite(&response_);
+  }
+
+  void Written(bool ok) {
+    writing_ = false;
+    if (!ok) {
+      End(absl::OkStatus());
+      return;
+    }
+    WriteQueued();
+  }
+
+  void End(const absl::Status& status) {
+    if (finished_) return;
+    finished_ = true;
+    hub_->OnGone(this);
+    Finish(ToGrpc(status));
+  }
+
+  EventLoop* loop_;
+  Hub* hub_;
+  PeerIdentity peer_;
+  std::string node_ = "?";
+  pb::SyncRequest request_;
+  pb::SyncResponse response_;
+  std::optional<pb::SyncResponse> queued_;
+  bool writing_ = false;
+  bool finished_ = false;
+};
+
+class ControlService : public pb::ControlApi::CallbackService {
+ public:
+  ControlService(EventLoop* loop, Hub* hub) : loop_(loop), hub_(hub) {}
+
+  grpc::ServerBidiReactor<pb::SyncRequest, pb::SyncResponse>* Sync(
+      grpc::CallbackServerContext* context) override {
+    return new SyncStream(loop_, hub_, IdentityOf(*context));  // deletes itself when it is done
+  }
+
+ private:
+  EventLoop* loop_;
+  Hub* hub_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeControlService(EventLoop* loop, Hub* hub) {
+  return std::make_unique<ControlService>(loop, hub);
+}
+
+}  // namespace fairlead::controller

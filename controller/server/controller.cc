@@ -1,0 +1,50 @@
+#include "controller/server/controller.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "base/status_macros.h"
+#include "spdlog/spdlog.h"
+
+namespace fairlead::controller {
+
+absl::StatusOr<std::unique_ptr<Controller>> Controller::Open(const std::vector<std::string>& folders,
+                                                             const ClusterSettings& settings,
+                                                             const Clock& clock, EventLoop* loop) {
+  auto controller = absl::WrapUnique(new Controller(settings));
+  ASSIGN_OR_RETURN(controller->source_,
+                   FolderSource::Open(folders, clock, loop, [raw = controller.get()] { raw->TakeIn(); }));
+  Controller* raw = controller.get();
+  raw->hub_.OnAgentAhead([raw](uint64_t watermark) { raw->source_->CatchUpWith(watermark); });
+  raw->TakeIn();
+  return controller;
+}
+
+void Controller::TakeIn() {
+  hub_.SetObjects(source_->inventory().Objects(), source_->watermark());
+  for (const Rejection& rejection : Rejections()) {
+    spdlog::warn("refused {} ({}): {}", rejection.object, rejection.where.ToString(), rejection.message);
+  }
+  // A watcher may give its id back while it runs.
+  const std::map<uint64_t, std::function<void()>> watchers = watchers_;
+  for (const auto& [id, callback] : watchers) callback();
+}
+
+std::vector<Rejection> Controller::Rejections() const {
+  std::vector<Rejection> all = source_->inventory().Rejections();
+  const std::vector<Rejection>& resolved = store_.cluster().rejections;
+  all.insert(all.end(), resolved.begin(), resolved.end());
+  std::sort(all.begin(), all.end(), [](const Rejection& a, const Rejection& b) {
+    return std::tie(a.where, a.object, a.message) < std::tie(b.where, b.object, b.message);
+  });
+  return all;
+}
+
+uint64_t Controller::OnChange(std::function<void()> callback) {
+  watchers_.emplace(++last_watcher_, std::move(callback));
+  return last_watcher_;
+}
+
+}  // namespace fairlead::controller

@@ -1,0 +1,49 @@
+// The controller without its server: source, store and hub wired together. Lives on the loop's
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "controller/source/event_loop.h"
+#include "controller/source/folder_source.h"
+#include "controller/sync/hub.h"
+
+namespace fairlead::controller {
+
+class Controller {
+ public:
+  static absl::StatusOr<std::unique_ptr<Controller>> Open(const std::vector<std::string>& folders,
+                                                          const ClusterSettings& settings, const Clock& clock,
+                                                          EventLoop* loop);
+
+  const FolderSource& source() const { return *source_; }
+  const Store& store() const { return store_; }
+  Hub& hub() { return hub_; }
+  const Hub& hub() const { return hub_; }
+
+  // Everything that is refused at the moment, with the reason.
+  std::vector<Rejection> Rejections() const;
+
+  // `callback` runs after every change of the folder, until its id is given back.
+  uint64_t OnChange(std::function<void()> callback);
+  void StopOnChange(uint64_t id) { watchers_.erase(id); }
+
+ private:
+  explicit Controller(const ClusterSettings& settings) : store_(settings), hub_(&store_) {}
+  void TakeIn();
+
+  Store store_;
+  Hub hub_;
+  std::unique_ptr<FolderSource> source_;
+  std::map<uint64_t, std::function<void()>> watchers_;
+  uint64_t last_watcher_ = 0;
+};
+
+}  // namespace fairlead::controller

@@ -1,0 +1,25 @@
+// Who is at the other end of a connection. A client certificate whose common name, or a URI among
+// its subject alternative names, reads "system:fairlead:node:NAME" belongs to the agent of node NAME
+// and binds it to that node's view. Over a unix socket there is no certificate: the socket's mode
+// decides who gets in.
+#pragma once
+
+#include <string>
+
+#include "grpcpp/server_context.h"
+
+namespace fairlead::controller {
+
+struct PeerIdentity {
+  bool authenticated = false;  // has a verified certificate
+  std::string node;            // empty: no node's certificate
+};
+
+PeerIdentity IdentityOf(const grpc::ServerContextBase& context);
+
+// May this peer speak for `node`?
+bool MaySpeakFor(const PeerIdentity& peer, const std::string& node);
+// May this peer see the whole cluster? Agents may not: they see their own node's view.
+bool MaySeeCluster(const PeerIdentity& peer);
+
+}  // namespace fairlead::controller

@@ -1,0 +1,165 @@
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "api/introspect.grpc.pb.h"
+#include "controller/server/identity.h"
+#include "controller/server/services.h"
+#include "controller/sync/encode.h"
+
+namespace fairlead::controller {
+namespace {
+
+namespace pb = introspect::v1;
+
+void AddCondition(const char* type, bool ok, const std::string& message, pb::StatusReply* reply) {
+  pb::Condition* condition = reply->add_conditions();
+  condition->set_type(type);
+  condition->set_ok(ok);
+  condition->set_message(message);
+}
+
+void FillStatus(const Controller& controller, pb::StatusReply* reply) {
+  reply->set_role("controller");
+  reply->set_version(FAIRLEAD_VERSION);
+  reply->set_watermark(controller.hub().watermark());
+
+  const Cluster& cluster = controller.store().cluster();
+  const Inventory& inventory = controller.source().inventory();
+  std::vector<std::string> ignored;
+  for (const auto& [kind, count] : inventory.Ignored()) ignored.push_back(absl::StrCat(kind, " ", count));
+  std::vector<std::string> lost;
+  for (const auto& [folder, reason] : controller.source().lost_folders())
+    lost.push_back(absl::StrCat(folder, ": ", reason));
+  AddCondition("SourceWatched", lost.empty(),
+               lost.empty()
+                   ? absl::StrCat(inventory.file_count(), " files",
+                                  ignored.empty() ? "" : "; not used here: " + absl::StrJoin(ignored, ", "))
+                   : absl::StrCat(absl::StrJoin(lost, "; "), "; its objects stay in force"),
+               reply);
+  const std::vector<Rejection> rejections = controller.Rejections();
+  AddCondition("ObjectsAccepted", rejections.empty(), absl::StrCat(rejections.size(), " refused"), reply);
+  AddCondition("PodsPlaced", cluster.unplaced.empty(),
+               cluster.unplaced.empty() ? absl::StrCat(cluster.pods.size(), " pods")
+                                        : absl::StrJoin(cluster.unplaced, ", "),
+               reply);
+  for (const Rejection& rejection : rejections) {
+    pb::RejectedObject* rejected = reply->add_rejected();
+    rejected->set_object(rejection.object);
+    rejected->set_where(rejection.where.ToString());
+    rejected->set_message(rejection.message);
+  }
+  std::vector<std::string> away;
+  for (const AgentStatus& agent : controller.hub().Agents()) {
+    pb::AgentConnection* connection = reply->add_agents();
+    connection->set_node(agent.node);
+    connection->set_version(agent.version);
+    connection->set_connected(agent.connected);
+    connection->set_acked_watermark(agent.acked_watermark);
+    for (const ResourceError& error : agent.errors) *connection->add_errors() = Encode(error);
+    if (!agent.connected) away.push_back(agent.node);
+  }
+  AddCondition("AgentsConnected", away.empty(),
+               away.empty() ? "" : "not connected: " + absl::StrJoin(away, ", "), reply);
+  reply->set_ready(lost.empty());
+}
+
+// Adds names of addresses that were asked for; all when none were.
+class NameCollector {
+ public:
+  NameCollector(const pb::NamesRequest& request, pb::NamesReply* reply)
+      : wanted_(request.addresses().begin(), request.addresses().end()), reply_(reply) {}
+
+  pb::NamedAddress* Add(const IpAddress& address, const char* kind, const std::string& name,
+                        const std::string& node) {
+    std::string bytes = address.ToBytes();
+    if (!wanted_.empty() && wanted_.count(bytes) == 0) return nullptr;
+    pb::NamedAddress* named = reply_->add_names();
+    named->set_address(std::move(bytes));
+    named->set_kind(kind);
+    named->set_name(name);
+    named->set_node(node);
+    return named;
+  }
+
+ private:
+  std::set<std::string> wanted_;
+  pb::NamesReply* reply_;
+};
+
+void AddPort(const std::string& name, policy::Protocol protocol, uint16_t number, pb::NamedAddress* to) {
+  pb::NamedPort* port = to->add_ports();
+  port->set_name(name);
+  port->set_protocol(static_cast<uint32_t>(protocol));
+  port->set_port(number);
+}
+
+void FillNames(const Store& store, const pb::NamesRequest& request, pb::NamesReply* reply) {
+  NameCollector names(request, reply);
+  for (const auto& [uid, pod] : store.cluster().pods) {
+    for (const IpAddress& address : store.AddressesOf(pod)) {
+      pb::NamedAddress* named = names.Add(address, "pod", pod.FullName(), pod.node);
+      if (named == nullptr) continue;
+      named->set_host_network(pod.host_network);
+      named->mutable_labels()->insert(pod.labels.begin(), pod.labels.end());
+      for (const Container& container : pod.containers) {
+        for (const ContainerPort& port : container.ports)
+          AddPort(port.name, port.protocol, port.number, named);
+      }
+    }
+  }
+  for (const auto& [name, service] : store.cluster().services) {
+    for (const IpAddress& address : service.cluster_ips) {
+      pb::NamedAddress* named = names.Add(address, "service", name, "");
+      if (named == nullptr) continue;
+      for (const ServicePortObject& port : service.object.ports)
+        AddPort(port.name, port.protocol, port.port, named);
+    }
+  }
+  for (const auto& [name, node] : store.cluster().nodes) {
+    for (const IpAddress& address : node.addresses) names.Add(address, "node", name, name);
+  }
+}
+
+class IntrospectService : public pb::Introspect::CallbackService {
+ public:
+  IntrospectService(EventLoop* loop, Controller* controller) : loop_(loop), controller_(controller) {}
+
+  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context, const pb::StatusRequest*,
+                                   pb::StatusReply* reply) override {
+    return Answer(context, [this, reply] { FillStatus(*controller_, reply); });
+  }
+  grpc::ServerUnaryReactor* Names(grpc::CallbackServerContext* context, const pb::NamesRequest* request,
+                                  pb::NamesReply* reply) override {
+    return Answer(context, [this, request, reply] { FillNames(controller_->store(), *request, reply); });
+  }
+
+ private:
+  template <typename Fill>
+  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Fill fill) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    if (!MaySeeCluster(IdentityOf(*context))) {
+      reactor->Finish(
+          {grpc::StatusCode::PERMISSION_DENIED,
+           "the client certificate is a node's, which sees its own node's view by ControlApi only"});
+      return reactor;
+    }
+    loop_->Post([reactor, fill = std::move(fill)] {
+      fill();
+      reactor->Finish(grpc::Status::OK);
+    });
+    return reactor;
+  }
+
+  EventLoop* loop_;
+  Controller* controller_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeIntrospectService(EventLoop* loop, Controller* controller) {
+  return std::make_unique<IntrospectService>(loop, controller);
+}
+
+}  // namespace fairlead::controller

@@ -1,0 +1,117 @@
+#include "controller/server/server.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "controller/server/services.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server_builder.h"
+
+namespace fairlead::controller {
+namespace {
+
+constexpr char kUnix[] = "unix:";
+// A Hello that names all that a large node holds.
+constexpr int kMaxRequestBytes = 16 << 20;
+constexpr int kKeepaliveMs = 10'000;
+constexpr mode_t kSocketMode = 0600;
+
+absl::StatusOr<std::string> ReadPem(const std::string& path, const char* flag) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || text.str().empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("read ", path, " (", flag, "): no such file, no right to it, or it is empty"));
+  }
+  return text.str();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(const TlsFiles& tls) {
+  grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
+  ASSIGN_OR_RETURN(options.pem_root_certs, ReadPem(tls.ca, "--tls-ca"));
+  ASSIGN_OR_RETURN(pair.cert_chain, ReadPem(tls.cert, "--tls-cert"));
+  ASSIGN_OR_RETURN(pair.private_key, ReadPem(tls.key, "--tls-key"));
+  options.pem_key_cert_pairs.push_back(std::move(pair));
+  return grpc::SslServerCredentials(options);
+}
+
+// gRPC takes a socket over without asking; the lock says whether somebody serves it.
+absl::StatusOr<UniqueFd> LockSocket(const std::string& path) {
+  std::string lock = path + ".lock";
+  UniqueFd fd(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kSocketMode));
+  if (!fd.valid()) return ErrnoError(errno, absl::StrCat("create ", lock, " (does its folder exist?)"));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("listen on ", path,
+                     ": another fairlead-controller serves it; stop that one, or name another socket"));
+  }
+  return fd;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& listen,
+                                                      const TlsFiles& tls, EventLoop* loop,
+                                                      Controller* controller) {
+  auto server = absl::WrapUnique(new Server());
+  server->services_.push_back(MakeControlService(loop, &controller->hub()));
+  server->services_.push_back(MakeIntrospectService(loop, controller));
+  server->services_.push_back(MakeWorkloadsService(loop, controller));
+  grpc::ServerBuilder builder;
+  for (const auto& service : server->services_) builder.RegisterService(service.get());
+  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kKeepaliveMs / 2);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+
+  server->ports_.resize(listen.size());
+  std::vector<std::string> sockets;
+  for (size_t i = 0; i < listen.size(); ++i) {
+    if (absl::StartsWith(listen[i], kUnix)) {
+      std::string path = listen[i].substr(sizeof(kUnix) - 1);
+      ASSIGN_OR_RETURN(UniqueFd lock, LockSocket(path));
+      server->locks_.push_back(std::move(lock));
+      sockets.push_back(path);
+      builder.AddListeningPort(listen[i], grpc::InsecureServerCredentials(), &server->ports_[i]);
+    } else if (tls.ca.empty() || tls.cert.empty() || tls.key.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("listen on ", listen[i],
+                       ": only unix sockets go without TLS; give --tls-ca, --tls-cert and --tls-key"));
+    } else {
+      ASSIGN_OR_RETURN(auto credentials, TlsCredentials(tls));
+      builder.AddListeningPort(listen[i], credentials, &server->ports_[i]);
+    }
+  }
+  // The socket must never be open to others, not even for the moment until chmod.
+  mode_t before = ::umask(0777 & ~kSocketMode);
+  server->server_ = builder.BuildAndStart();
+  ::umask(before);
+  for (size_t i = 0; i < listen.size(); ++i) {
+    if (server->server_ == nullptr || server->ports_[i] == 0) {
+      return absl::UnavailableError(
+          absl::StrCat("listen on ", listen[i],
+                       ": the address is taken, not of this machine, or its certificate is bad (see above)"));
+    }
+  }
+  return server;
+}
+
+Server::~Server() {
+  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+}
+
+}  // namespace fairlead::controller

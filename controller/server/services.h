@@ -1,0 +1,16 @@
+// The controller's gRPC services. Each call hops to the loop's thread, which owns all state, and is
+// answered from there. `loop` and what it serves must outlive the server.
+#pragma once
+
+#include <memory>
+
+#include "controller/server/controller.h"
+#include "grpcpp/impl/service_type.h"
+
+namespace fairlead::controller {
+
+std::unique_ptr<grpc::Service> MakeControlService(EventLoop* loop, Hub* hub);
+std::unique_ptr<grpc::Service> MakeIntrospectService(EventLoop* loop, Controller* controller);
+std::unique_ptr<grpc::Service> MakeWorkloadsService(EventLoop* loop, Controller* controller);
+
+}  // namespace fairlead::controller

@@ -1,0 +1,70 @@
+// Folders of manifests as a source of objects: read once, then watched with inotify. Stands in for
+// the API server. Folders are flat; files are *.yaml, *.yml and *.json, hidden ones left out.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/unique_fd.h"
+#include "controller/model/inventory.h"
+#include "controller/source/event_loop.h"
+#include "controller/source/folder_changes.h"
+
+namespace fairlead::controller {
+
+class FolderSource {
+ public:
+  // Reads everything that is there now, then watches on `loop`, which must outlive it, and calls
+  // `changed` on its thread after every change. NOT_FOUND: a folder that does not exist.
+  static absl::StatusOr<std::unique_ptr<FolderSource>> Open(const std::vector<std::string>& folders,
+                                                            const Clock& clock, EventLoop* loop,
+                                                            std::function<void()> changed);
+
+  const Inventory& inventory() const { return inventory_; }
+  // Microseconds since 1970 when the newest change was taken in; grows with each, over restarts too.
+  uint64_t watermark() const { return watermark_; }
+  // How many changes were taken in; 1 at first.
+  uint64_t change_count() const { return change_count_; }
+  // Folders that cannot be watched at the moment, with the reason; their objects stay in force.
+  const std::map<std::string, std::string>& lost_folders() const { return lost_; }
+
+  // Somebody has seen `watermark`: reads all again, which by definition is the newest there is, and
+  // goes beyond it.
+  void CatchUpWith(uint64_t watermark);
+
+ private:
+  FolderSource(const std::vector<std::string>& folders, const Clock& clock, EventLoop* loop,
+               std::function<void()> changed, UniqueFd inotify);
+
+  void WatchFolder(const std::string& folder);
+  void RewatchLost();
+  void Rescan(const std::string& folder);
+  void ReadFile(const std::string& path);
+  void OnInotify();
+  void OnEvent(const std::string& folder, uint32_t mask, const std::string& name);
+  void Schedule();
+  void TakeDue();
+  void Advance();
+
+  std::vector<std::string> folders_;
+  const Clock& clock_;
+  EventLoop* loop_;
+  std::function<void()> changed_;
+  UniqueFd inotify_;
+  std::map<int, std::string> watches_;  // watch descriptor -> folder
+  std::map<std::string, std::string> lost_;
+  std::map<std::string, std::set<std::string>> seen_;  // folder -> paths
+  Inventory inventory_;
+  FolderChanges changes_;
+  uint64_t watermark_ = 0;
+  uint64_t change_count_ = 0;
+};
+
+}  // namespace fairlead::controller

@@ -1,0 +1,167 @@
+#include "controller/sync/encode.h"
+
+#include <utility>
+
+namespace fairlead::controller {
+namespace {
+
+namespace pb = control::v1;
+
+void SetPrefix(const IpPrefix& prefix, pb::IpPrefix* out) {
+  out->set_address(prefix.address().ToBytes());
+  out->set_length(static_cast<uint32_t>(prefix.length()));
+}
+
+template <typename Field>
+void AddPrefixes(const std::vector<IpPrefix>& prefixes, Field* out) {
+  for (const IpPrefix& prefix : prefixes) SetPrefix(prefix, out->Add());
+}
+
+void SetBackend(const Backend& backend, pb::Backend* out) {
+  out->set_address(backend.address.ToBytes());
+  out->set_port(backend.port);
+  out->set_node(backend.node);
+  out->set_pod(backend.pod);
+  out->set_terminating(backend.terminating);
+}
+
+void SetBody(const NodeConfig& config, pb::Resource* out) {
+  const ClusterSettings& settings = config.settings;
+  pb::NodeConfig* body = out->mutable_node_config();
+  body->set_node(config.node);
+  AddPrefixes(config.pod_cidrs, body->mutable_pod_cidrs());
+  body->set_routing(settings.routing == Routing::kVxlan ? pb::NodeConfig::VXLAN : pb::NodeConfig::DIRECT);
+  body->set_vxlan_vni(settings.vxlan_vni);
+  body->set_vxlan_port(settings.vxlan_port);
+  AddPrefixes(settings.native_cidrs, body->mutable_native_cidrs());
+  body->set_masquerade(settings.masquerade);
+  body->set_node_port_first(settings.node_port_first);
+  body->set_node_port_last(settings.node_port_last);
+  body->set_socket_balancing(settings.socket_balancing);
+}
+
+void SetBody(const NodeInfo& node, pb::Resource* out) {
+  pb::Node* body = out->mutable_node();
+  body->set_name(node.name);
+  for (const IpAddress& address : node.addresses) body->add_addresses(address.ToBytes());
+  AddPrefixes(node.pod_cidrs, body->mutable_pod_cidrs());
+}
+
+void SetBody(const Endpoint& endpoint, pb::Resource* out) {
+  pb::Endpoint* body = out->mutable_endpoint();
+  body->set_uid(endpoint.uid);
+  body->set_namespace_(endpoint.namespace_name);
+  body->set_name(endpoint.name);
+  body->set_ingress_set(endpoint.ingress_set);
+  body->set_egress_set(endpoint.egress_set);
+  if (!endpoint.owner.empty()) body->add_owner_path(endpoint.owner);
+}
+
+void SetBody(const policy::AddressGroup& group, pb::Resource* out) {
+  pb::AddressGroup* body = out->mutable_address_group();
+  AddPrefixes(group.members, body->mutable_members());
+  AddPrefixes(group.exceptions, body->mutable_exceptions());
+  body->set_description(group.description);
+}
+
+void SetRule(const policy::Rule& rule, pb::PolicyRule* out) {
+  out->set_action(rule.action == policy::Action::kAllow ? pb::PolicyRule::ALLOW : pb::PolicyRule::DENY);
+  for (const std::string& peer : rule.peers) out->add_peers(peer);
+  out->set_any_peer(rule.any_peer);
+  for (const policy::PortRange& range : rule.ports) {
+    pb::PortRange* port = out->add_ports();
+    port->set_protocol(static_cast<uint32_t>(range.protocol));
+    port->set_first(range.first);
+    port->set_last(range.last);
+  }
+  out->set_any_port(rule.any_port);
+  pb::RuleOrigin* origin = out->mutable_origin();
+  origin->set_kind(rule.origin.kind);
+  origin->set_namespace_(rule.origin.namespace_name);
+  origin->set_name(rule.origin.name);
+  origin->set_place(rule.origin.place);
+  for (const std::string& policy : rule.origin.isolating) origin->add_isolating(policy);
+}
+
+void SetBody(const policy::PolicySet& set, pb::Resource* out) {
+  pb::PolicySet* body = out->mutable_policy_set();
+  body->set_direction(set.direction == policy::Direction::kIngress ? pb::PolicySet::INGRESS
+                                                                   : pb::PolicySet::EGRESS);
+  for (const policy::Rule& rule : set.rules) SetRule(rule, body->add_rules());
+}
+
+void SetBody(const Service& service, pb::Resource* out) {
+  pb::Service* body = out->mutable_service();
+  body->set_namespace_(service.namespace_name);
+  body->set_name(service.name);
+  body->set_uid(service.uid);
+  for (const ServicePort& from : service.ports) {
+    pb::ServicePort* port = body->add_ports();
+    port->set_name(from.name);
+    port->set_protocol(static_cast<uint32_t>(from.protocol));
+    port->set_port(from.port);
+    port->set_node_port(from.node_port);
+    for (const Backend& backend : from.backends) SetBackend(backend, port->add_backends());
+  }
+  for (const IpAddress& address : service.cluster_ips) body->add_cluster_ips(address.ToBytes());
+  body->set_affinity_seconds(service.affinity_seconds);
+  body->set_external_local(service.external_local);
+  body->set_internal_local(service.internal_local);
+}
+
+void SetDelta(const AddressGroupDelta& delta, pb::Resource* out) {
+  pb::AddressGroupDelta* body = out->mutable_address_group_delta();
+  body->set_base_version(delta.base_version);
+  AddPrefixes(delta.added, body->mutable_added());
+  AddPrefixes(delta.removed, body->mutable_removed());
+}
+
+void SetDelta(const ServiceDelta& delta, pb::Resource* out) {
+  pb::ServiceDelta* body = out->mutable_service_delta();
+  body->set_base_version(delta.base_version);
+  for (const ServiceDelta::Port& from : delta.ports) {
+    pb::ServiceDelta::PortDelta* port = body->add_ports();
+    port->set_port_index(from.index);
+    for (const Backend& backend : from.added) SetBackend(backend, port->add_added());
+    for (const Backend& backend : from.removed) SetBackend(backend, port->add_removed());
+  }
+}
+
+pb::ResourceKind EncodeKind(ResourceKind kind) {
+  return static_cast<pb::ResourceKind>(kind);
+}
+
+}  // namespace
+
+pb::SyncResponse Encode(const Push& push) {
+  pb::SyncResponse response;
+  response.set_nonce(push.nonce);
+  response.set_watermark(push.watermark);
+  response.set_complete(push.complete);
+  for (const Upsert& upsert : push.upserts) {
+    pb::Resource* resource = response.add_upserts();
+    resource->set_name(upsert.resource->id.name);
+    resource->set_version(upsert.resource->version);
+    if (upsert.delta) {
+      std::visit([&](const auto& delta) { SetDelta(delta, resource); }, *upsert.delta);
+    } else {
+      std::visit([&](const auto& body) { SetBody(body, resource); }, upsert.resource->body);
+    }
+  }
+  for (const ResourceId& id : push.removals) {
+    pb::ResourceName* removal = response.add_removals();
+    removal->set_kind(EncodeKind(id.kind));
+    removal->set_name(id.name);
+  }
+  return response;
+}
+
+pb::ResourceError Encode(const ResourceError& error) {
+  pb::ResourceError result;
+  result.set_kind(EncodeKind(error.id.kind));
+  result.set_name(error.id.name);
+  result.set_message(error.message);
+  return result;
+}
+
+}  // namespace fairlead::controller

@@ -1,0 +1,21 @@
+// Between the values of this folder and Protobuf messages. What comes in is hostile and checked here.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "api/control.pb.h"
+#include "controller/sync/hub.h"
+
+namespace fairlead::controller {
+
+control::v1::SyncResponse Encode(const Push& push);
+
+// INVALID_ARGUMENT names the field that is wrong.
+absl::StatusOr<HelloMessage> Decode(const control::v1::Hello& hello);
+absl::StatusOr<std::vector<ResourceError>> Decode(const control::v1::Nack& nack);
+absl::StatusOr<std::vector<ReportedEndpoint>> Decode(
+    const google::protobuf::RepeatedPtrField<control::v1::EndpointAddresses>& endpoints, const char* field);
+
+control::v1::ResourceError Encode(const ResourceError& error);
+
+}  // namespace fairlead::controller

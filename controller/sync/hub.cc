@@ -1,0 +1,142 @@
+#include "controller/sync/hub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace fairlead::controller {
+namespace {
+
+// Watermarks are microseconds since 1970; far from where they would overflow.
+constexpr uint64_t kMaxWatermark = uint64_t{1} << 62;
+
+}  // namespace
+
+absl::StatusOr<Hub::Agent*> Hub::AgentOf(AgentLink* link) {
+  auto node = link_nodes_.find(link);
+  if (node == link_nodes_.end())
+    return absl::InvalidArgumentError("the first message of a stream must be a Hello");
+  return &agents_.at(node->second);
+}
+
+void Hub::Pump(Agent& agent) {
+  if (agent.link == nullptr) return;
+  if (std::optional<Push> push = agent.session->NextPush(watermark_)) agent.link->Send(*push);
+}
+
+void Hub::FanOut(const Changes& changes) {
+  for (auto& [node, agent] : agents_) {
+    if (agent.link == nullptr) continue;
+    agent.session->OnChanges(changes);
+    Pump(agent);
+  }
+}
+
+void Hub::Disconnect(Agent& agent, const absl::Status& status) {
+  AgentLink* link = std::exchange(agent.link, nullptr);
+  link_nodes_.erase(link);
+  link->Close(status);
+}
+
+void Hub::SetObjects(const std::map<ObjectKey, Object>& objects, uint64_t watermark) {
+  watermark_ = watermark;
+  Changes changes = store_->SetObjects(objects);
+  for (auto agent = agents_.begin(); agent != agents_.end();) {
+    if (store_->HasNode(agent->first)) {
+      ++agent;
+      continue;
+    }
+    // Not told that everything of it is gone: a node without its manifest keeps its last good state.
+    if (agent->second.link != nullptr) {
+      Disconnect(agent->second,
+                 absl::NotFoundError(absl::StrCat("there is no Node ", agent->first, " any more")));
+    }
+    agent = agents_.erase(agent);
+  }
+  FanOut(changes);
+}
+
+absl::Status Hub::OnHello(AgentLink* link, const HelloMessage& hello) {
+  if (link_nodes_.count(link) > 0) return absl::InvalidArgumentError("a second Hello on one stream");
+  if (hello.protocol_version != kProtocolVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the agent of node ", hello.node, " speaks protocol version ", hello.protocol_version,
+                     ", this controller ", kProtocolVersion, "; run the same release of both"));
+  }
+  if (hello.watermark > kMaxWatermark) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("watermark ", hello.watermark, " is none that a controller gives out"));
+  }
+  if (!store_->HasNode(hello.node)) {
+    return absl::NotFoundError(
+        absl::StrCat("there is no Node ", hello.node,
+                     "; add a manifest of kind Node with this name, or start the agent with "
+                     "--node and the name of one"));
+  }
+  Agent& agent = agents_[hello.node];
+  if (agent.link != nullptr) {
+    Disconnect(agent,
+               absl::AbortedError(absl::StrCat("another agent of node ", hello.node, " has connected")));
+  }
+  Changes changes = store_->SetNodeEndpoints(hello.node, hello.endpoints);
+  agent.link = link;
+  agent.version = hello.agent_version;
+  agent.session = std::make_unique<Session>(store_, hello.node, hello.held, hello.watermark);
+  link_nodes_[link] = hello.node;
+  FanOut(changes);
+  Pump(agent);
+  if (hello.watermark > watermark_) agent_ahead_(hello.watermark);
+  return absl::OkStatus();
+}
+
+absl::Status Hub::OnAck(AgentLink* link, uint64_t nonce) {
+  ASSIGN_OR_RETURN(Agent * agent, AgentOf(link));
+  RETURN_IF_ERROR(agent->session->OnAck(nonce));
+  Pump(*agent);
+  return absl::OkStatus();
+}
+
+absl::Status Hub::OnNack(AgentLink* link, uint64_t nonce, const std::vector<ResourceError>& errors) {
+  ASSIGN_OR_RETURN(Agent * agent, AgentOf(link));
+  RETURN_IF_ERROR(agent->session->OnNack(nonce, errors));
+  Pump(*agent);
+  return absl::OkStatus();
+}
+
+absl::Status Hub::OnReport(AgentLink* link, const std::vector<ReportedEndpoint>& upserts,
+                           const std::vector<ReportedEndpoint>& removals) {
+  ASSIGN_OR_RETURN(Agent * agent, AgentOf(link));
+  FanOut(store_->ApplyReport(agent->session->node(), upserts, removals));
+  return absl::OkStatus();
+}
+
+void Hub::OnGone(AgentLink* link) {
+  auto node = link_nodes_.find(link);
+  if (node == link_nodes_.end()) return;
+  agents_.at(node->second).link = nullptr;
+  link_nodes_.erase(node);
+}
+
+std::vector<AgentStatus> Hub::Agents() const {
+  std::vector<AgentStatus> all;
+  for (const auto& [name, node] : store_->cluster().nodes) {
+    AgentStatus status;
+    status.node = name;
+    auto found = agents_.find(name);
+    if (found != agents_.end()) {
+      const Agent& agent = found->second;
+      status.version = agent.version;
+      status.connected = agent.link != nullptr;
+      status.in_step = status.connected && agent.session->in_step();
+      // An agent that holds everything there is holds the newest watermark.
+      status.acked_watermark = status.in_step ? watermark_ : agent.session->acked_watermark();
+      status.errors = agent.session->errors();
+    }
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+}  // namespace fairlead::controller
