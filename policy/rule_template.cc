@@ -147,14 +147,15 @@ PolicyTemplates TemplatesOf(const NetworkPolicy& policy, const PortNumbersOf& nu
   return TemplateBuilder(policy, numbers_of).Build();
 }
 
-PortMap PortMapOf(const std::vector<const PolicyTemplate*>& policies, const Pod& pod) {
+PortMap PortMapOf(const std::vector<const PolicyTemplate*>& policies,
+                  const std::vector<NamedPort>& pod_ports) {
   PortMap map;
   for (const PolicyTemplate* policy : policies) {
     for (const RuleTemplate& rule : policy->rules) {
       for (const PortKey& key : rule.named_ports) {
         std::vector<uint16_t>& numbers = map[key];
         if (!numbers.empty()) continue;
-        for (const NamedPort& port : pod.named_ports) {
+        for (const NamedPort& port : pod_ports) {
           if (port.name == key.first && port.protocol == key.second) numbers.push_back(port.number);
         }
         SortUnique(numbers);

@@ -43,10 +43,11 @@ struct PolicyTemplates {
 // pods that have that number.
 PolicyTemplates TemplatesOf(const NetworkPolicy& policy, const PortNumbersOf& numbers_of);
 
-// The named ports that ingress rules of `policies` mention, with the numbers they have on `pod`. Pods
+// The named ports that ingress rules of `policies` mention, with the numbers they have on a pod. Pods
 // of equal policies and equal port maps have equal sets.
 using PortMap = std::map<PortKey, std::vector<uint16_t>>;
-PortMap PortMapOf(const std::vector<const PolicyTemplate*>& policies, const Pod& pod);
+PortMap PortMapOf(const std::vector<const PolicyTemplate*>& policies,
+                  const std::vector<NamedPort>& pod_ports);
 
 // The rules of `policies`, in the order given, then the rule that denies the rest. When there are too
 // many for a set, that deny alone.

@@ -10,24 +10,43 @@ namespace {
 
 using Operator = LabelRequirement::Operator;
 
-bool Matches(const LabelRequirement& requirement, const Labels& labels) {
-  const auto label = labels.find(requirement.key);
-  const bool present = label != labels.end();
+std::optional<absl::string_view> Find(const Labels& labels, const std::string& key) {
+  const auto label = labels.find(key);
+  if (label == labels.end()) return std::nullopt;
+  return label->second;
+}
+
+std::optional<absl::string_view> Find(const PackedLabels& labels, const std::string& key) {
+  return labels.Find(key);
+}
+
+bool Holds(const LabelRequirement& requirement, std::optional<absl::string_view> value) {
   const auto listed = [&] {
-    return std::find(requirement.values.begin(), requirement.values.end(), label->second) !=
+    return std::find(requirement.values.begin(), requirement.values.end(), *value) !=
            requirement.values.end();
   };
   switch (requirement.op) {
     case Operator::kIn:
-      return present && listed();
+      return value && listed();
     case Operator::kNotIn:
-      return !present || !listed();
+      return !value || !listed();
     case Operator::kExists:
-      return present;
+      return value.has_value();
     case Operator::kDoesNotExist:
-      return !present;
+      return !value.has_value();
   }
   return false;
+}
+
+template <typename AnyLabels>
+bool MatchesAny(const LabelSelector& selector, const AnyLabels& labels) {
+  for (const auto& [key, value] : selector.match_labels) {
+    const std::optional<absl::string_view> found = Find(labels, key);
+    if (!found || *found != value) return false;
+  }
+  return std::all_of(
+      selector.match_expressions.begin(), selector.match_expressions.end(),
+      [&](const LabelRequirement& requirement) { return Holds(requirement, Find(labels, requirement.key)); });
 }
 
 std::string Describe(const LabelRequirement& requirement) {
@@ -54,12 +73,11 @@ void SortUnique(std::vector<T>& values) {
 }  // namespace
 
 bool Matches(const LabelSelector& selector, const Labels& labels) {
-  for (const auto& [key, value] : selector.match_labels) {
-    const auto label = labels.find(key);
-    if (label == labels.end() || label->second != value) return false;
-  }
-  return std::all_of(selector.match_expressions.begin(), selector.match_expressions.end(),
-                     [&](const LabelRequirement& requirement) { return Matches(requirement, labels); });
+  return MatchesAny(selector, labels);
+}
+
+bool Matches(const LabelSelector& selector, const PackedLabels& labels) {
+  return MatchesAny(selector, labels);
 }
 
 LabelSelector Canonical(LabelSelector selector) {
