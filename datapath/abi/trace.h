@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /* What a twin (rodata `explain` = true) writes down about one packet: one entry of the array map
  * "trace", zeroed by the program at its start. Facts that a test run cannot give it stand in the
- * one entry of the array map "explain_input". Attached programs touch neither.
+ * one entry of the array map "explain_input" (rodata `facts_given` = true). Attached programs touch
+ * neither.
  */
 #ifndef FAIRLEAD_ABI_TRACE_H
 #define FAIRLEAD_ABI_TRACE_H

@@ -3,7 +3,7 @@
 #include "datapath/bpf/pipeline.h"
 
 static __always_inline bool outer_source_of(struct __sk_buff *ctx, struct fl_address *source) {
-  if (explain) {
+  if (facts_given) {
     struct fl_explain_input *input = only_entry(&explain_input);
     if (input) *source = input->outer_source;
     return input;

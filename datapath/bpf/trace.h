@@ -10,6 +10,9 @@
 /* Set before loading a twin: write a trace, change no state, report no event. */
 const volatile bool explain __weak = false;
 
+/* Set before loading a twin, and by tests: what a test run cannot know stands in "explain_input". */
+const volatile bool facts_given __weak = false;
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);
