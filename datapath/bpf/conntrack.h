@@ -293,13 +293,33 @@ static __always_inline bool insert_tuple(const struct fl_ct_key *key, __u32 slot
   return !bpf_map_update_elem(&ct_tuple, key, &ref, BPF_NOEXIST);
 }
 
+/* What connection_make() would answer, read from the same places; for twins. */
+static __always_inline int could_make(const struct opening *o, struct fl_config *c,
+                                      struct fl_ct_account *account) {
+  __u32 *ring = entry(&ct_half_open, o->owner * FL_HALF_OPEN_QUOTA +
+                                         account->half_open_next % FL_HALF_OPEN_QUOTA);
+  struct fl_ct_record *oldest = ring && *ring ? entry(&ct_record, *ring - 1) : NULL;
+  bool recycles = o->record.life.state == FL_CT_NEW && oldest && oldest->life.state == FL_CT_NEW &&
+                  owner_of(oldest) == o->owner;
+  if (!recycles) {
+    if (o->owner && c->endpoint_quota && account->connections >= c->endpoint_quota)
+      return FL_REASON_ENDPOINT_QUOTA;
+    __u32 slot;
+    struct fl_ct_table *table = only_entry(&ct_table);
+    if (bpf_map_peek_elem(&ct_free, &slot) && table && !entry(&ct_record, table->fresh))
+      return FL_REASON_CONNTRACK_FULL;
+  }
+  return FL_REASON_FORWARDED;
+}
+
 /* Makes the connection of `o`, whose record is filled but for its life's generation and place. Both tuples
  * or none: the server's first, so that no client's packet passes before its answer can. */
 GLOBAL int connection_make(struct opening *o, struct flow *flow) {
-  if (!o || !flow || explain) return FL_REASON_FORWARDED;
+  if (!o || !flow) return FL_REASON_INTERNAL;
   struct fl_config *c = only_entry(&config);
   struct fl_ct_account *account = entry(&ct_account, o->owner);
   if (!c || !account) return FL_REASON_INTERNAL;
+  if (explain) return could_make(o, c, account);
 
   __u32 *ring = NULL;
   __u16 place = 0;

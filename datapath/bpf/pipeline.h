@@ -33,6 +33,13 @@ static __always_inline int choose_server(struct scratch *s) {
 
 /* FORWARDED: the packet's connection lives and s->flow tells where the packet goes. */
 static __always_inline int admit(struct scratch *s) {
+  int reason = check_way(&s->packet, &s->flow);
+  if (reason) {
+    trace_route(&s->flow, reason);
+    /* The pod that the connection led to is gone; another one may have its place. */
+    if (s->flow.found && reason == FL_REASON_NO_SUCH_POD) connection_end(s->flow.slot, s->flow.generation);
+    return reason;
+  }
   if (s->flow.found) return connection_continue(&s->packet, &s->flow, &s->opening);
   return connection_open(&s->packet, &s->flow, &s->opening);
 }

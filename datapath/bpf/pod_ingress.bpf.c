@@ -16,14 +16,13 @@ static __always_inline bool is_own(struct __sk_buff *ctx) {
 /* The connection's receiver must be the pod behind this device, as it is now. */
 static __always_inline int find_receiver(struct scratch *s, __u32 ifindex) {
   struct fl_endpoint *e = s->flow.found ? endpoint_at(s->flow.to.endpoint) : NULL;
-  if (e && e->ifindex == ifindex && !s->flow.reopens) return check_receiver(&s->flow);
+  if (e && e->ifindex == ifindex && !s->flow.reopens) return FL_REASON_FORWARDED;
   if (s->flow.found) forget(&s->flow);
   s->flow.out = s->packet.tuple;
   s->flow.to.hop = FL_HOP_LOCAL_POD;
   s->flow.to.node = 0;
   s->flow.to.endpoint = endpoint_of_device(ifindex);
-  if (!s->flow.to.endpoint) return FL_REASON_NOT_PROGRAMMED;
-  return check_receiver(&s->flow);
+  return s->flow.to.endpoint ? FL_REASON_FORWARDED : FL_REASON_NOT_PROGRAMMED;
 }
 
 SEC("tc")

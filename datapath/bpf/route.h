@@ -18,8 +18,12 @@ static __always_inline void trace_route(const struct flow *flow, __u32 reason) {
   step->address = flow->out.destination;
 }
 
-/* The receiving pod must be programmed and still have the address. */
-static __always_inline int check_receiver(const struct flow *flow) {
+/* Whether the packet can go its way at all; asked before it may change any state. A receiving pod must be
+ * programmed and still have the address; a packet that leaves the node needs a hop left. */
+static __always_inline int check_way(const struct packet *p, const struct flow *flow) {
+  if (flow->to.hop == FL_HOP_REMOTE_NODE || flow->to.hop == FL_HOP_OUTSIDE)
+    return p->hop_limit <= 1 ? FL_REASON_TTL_EXCEEDED : FL_REASON_FORWARDED;
+  if (flow->to.hop != FL_HOP_LOCAL_POD) return FL_REASON_FORWARDED;
   struct fl_endpoint *e = endpoint_at(flow->to.endpoint);
   if (!e || !endpoint_has(e, &flow->out.destination)) return FL_REASON_NO_SUCH_POD;
   if (!(e->flags & FL_ENDPOINT_READY)) return FL_REASON_NOT_PROGRAMMED;
@@ -36,10 +40,9 @@ static __always_inline int deliver_to_pod(struct __sk_buff *ctx, const struct fl
   return bpf_redirect_peer(e->ifindex, 0);
 }
 
-/* One hop less to live. FORWARDED, or TTL_EXCEEDED when none is left. */
+/* One hop less to live. */
 GLOBAL int take_hop(struct __sk_buff *ctx, const struct packet *p) {
-  if (!p) return FL_REASON_INTERNAL;
-  if (p->hop_limit <= 1) return FL_REASON_TTL_EXCEEDED;
+  if (!p || p->hop_limit <= 1) return FL_REASON_INTERNAL;
   __u8 left = p->hop_limit - 1;
   if (p->is_v6)
     return bpf_skb_store_bytes(ctx, p->l3 + offsetof(struct ipv6hdr, hop_limit), &left, 1, 0)
@@ -124,8 +127,7 @@ static __always_inline int forward(struct __sk_buff *ctx, struct scratch *s) {
   int reason = FL_REASON_FORWARDED;
   switch (s->flow.to.hop) {
     case FL_HOP_LOCAL_POD:
-      reason = check_receiver(&s->flow);
-      if (!reason) action = deliver_to_pod(ctx, &s->flow);
+      action = deliver_to_pod(ctx, &s->flow);
       break;
     case FL_HOP_HOST:
       break;

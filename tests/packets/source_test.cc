@@ -1,0 +1,138 @@
+// Who may claim to be whom.
+#include "tests/packets/packet_fixture.h"
+
+namespace fairlead::packets {
+namespace {
+
+using SourceTest = PacketTest;
+PACKET_TEST_BOTH_FAMILIES(SourceTest);
+
+TEST_P(SourceTest, APodMaySendFromItsOwnAddressOnly) {
+  for (const IpAddress& claimed : {b(), remote(), outside(), node(), world.unused_pod(ipv6())})
+    EXPECT_TRUE(
+        DroppedFor(FL_REASON_SOURCE_ADDRESS, world.FromPod(world.a(), Ip{claimed, remote()} / Tcp{1234, 80})))
+        << claimed.ToString();
+}
+
+TEST_P(SourceTest, APodMaySendFromItsOwnLinkLayerAddressOnly) {
+  Packet packet = Ethernet{world.b().mac, world.a().host_mac} / Ip{a(), b()} / Tcp{1234, 80};
+  EXPECT_TRUE(
+      DroppedFor(FL_REASON_SOURCE_MAC, world.Run(FL_STAGE_POD_EGRESS, packet.Build(), world.a().ifindex)));
+}
+
+TEST_P(SourceTest, AConnectionOfAnotherPodDoesNotLendItsAddress) {
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), remote()} / Tcp{1234, 80})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_SOURCE_ADDRESS,
+                         world.FromPod(world.b(), Ip{a(), remote()} / Tcp{1234, 80, kAck})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_SOURCE_ADDRESS,
+                         world.FromPod(world.b(), Ip{remote(), a()} / Tcp{80, 1234, kSyn | kAck})));
+  EXPECT_EQ(world.Connections().size(), 1);
+}
+
+TEST_P(SourceTest, BeforeItsPolicyIsThereAPodNeitherSendsNorReceives) {
+  fl_endpoint e = world.endpoint(world.a());
+  e.flags = 0;
+  world.SetEndpoint(world.a(), e);
+  EXPECT_TRUE(DroppedFor(FL_REASON_NOT_PROGRAMMED, world.FromPod(world.a(), Ip{a(), b()} / Tcp{1, 2})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_NOT_PROGRAMMED, world.FromPod(world.b(), Ip{b(), a()} / Tcp{1, 2})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_NOT_PROGRAMMED, world.FromNode(Ip{outside(), a()} / Tcp{1, 2})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_NOT_PROGRAMMED,
+                         world.ToPod(world.a(), Ip{node(), a()} / Tcp{1, 2}, {.own = true})));
+}
+
+TEST_P(SourceTest, ADeviceThatNobodyKnowsDrops) {
+  world.Erase("pod_device", &world.a().ifindex);
+  EXPECT_TRUE(DroppedFor(FL_REASON_NOT_PROGRAMMED, world.FromPod(world.a(), Ip{a(), b()} / Tcp{1, 2})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_NOT_PROGRAMMED,
+                         world.ToPod(world.a(), Ip{node(), a()} / Tcp{1, 2}, {.own = true})));
+}
+
+TEST_P(SourceTest, TheOutsideMayNotClaimAnAddressOfThisNodesPods) {
+  for (const IpAddress& claimed : {b(), world.unused_pod(ipv6())}) {
+    EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_UNDERLAY, world.FromNode(Ip{claimed, a()} / Tcp{1, 2})));
+    EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_UNDERLAY, world.FromNode(Ip{claimed, node()} / Tcp{1, 2})));
+  }
+}
+
+TEST_P(SourceTest, TheOutsideMayNotJoinAConnectionOfAPod) {
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Tcp{1234, 80})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_UNDERLAY, world.FromNode(Ip{a(), b()} / Tcp{1234, 80, kAck})));
+}
+
+TEST_P(SourceTest, WithAnOverlayRemotePodsComeThroughTheTunnelOnly) {
+  fl_config config = world.config();
+  config.flags |= FL_CONFIG_OVERLAY;
+  world.SetConfig(config);
+  EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_OVERLAY, world.FromNode(Ip{remote(), a()} / Tcp{1, 2})));
+}
+
+TEST_P(SourceTest, TheTunnelsSourceMustOwnTheInnerOne) {
+  auto run = [&](const IpAddress& outer, const IpAddress& inner) {
+    Bytes frame = (Ethernet{} / Ip{inner, a()} / Tcp{1234, 80}).Build();
+    return world.Run(FL_STAGE_OVERLAY_INGRESS, frame, world.overlay_ifindex(), {.outer_source = outer});
+  };
+  EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_OVERLAY, run(Address("172.31.0.13"), remote())));
+  EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_OVERLAY, run(world.other_node(false), b())));
+  EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_OVERLAY, run(world.other_node(false), outside())));
+  EXPECT_TRUE(WentOn(run(world.other_node(false), remote())));
+  EXPECT_TRUE(WentOn(run(world.other_node(false), world.other_node(ipv6()))));
+}
+
+TEST_P(SourceTest, MulticastFromAPodIsDropped) {
+  IpAddress group = Address(ipv6() ? "ff02::fb" : "224.0.0.251");
+  EXPECT_TRUE(DroppedFor(FL_REASON_MULTICAST, world.FromPod(world.a(), Ip{a(), group} / Udp{5353, 5353})));
+}
+
+TEST_P(SourceTest, APodThatTookOverAnAddressIsNotItsPredecessor) {
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), remote()} / Udp{1234, 80})));
+  // The address moves to the device of B.
+  fl_endpoint old = world.endpoint(world.a()), next = world.endpoint(world.b());
+  next.v4 = old.v4, next.v6 = old.v6;
+  world.SetEndpoint(world.b(), next);
+  world.SetEndpoint(world.a(), fl_endpoint{});
+  world.SetLocation(a(), FL_LOCATION_LOCAL_POD, world.b().index);
+  EXPECT_TRUE(WentOn(world.FromPod(world.b(), Ip{a(), remote()} / Udp{1234, 80})));
+  ASSERT_EQ(world.Connections().size(), 1);
+  EXPECT_EQ(world.Connections()[0].client_endpoint, world.b().index);
+  EXPECT_EQ(world.Account(world.a()).connections, 0);
+}
+
+class NeighbourTest : public testing::Test {
+ protected:
+  void SetUp() override { world.Reset(); }
+  Outcome Send(const Packet& packet) { return world.FromPod(world.a(), packet); }
+  static Ip NdIp(const std::string& source, const std::string& destination) {
+    return {.source = Address(source), .destination = Address(destination), .hop_limit = 255};
+  }
+  World& world = World::Get();
+};
+
+TEST_F(NeighbourTest, ArpGoesToTheStack) {
+  Packet request = Arp{.sender_mac = world.a().mac, .sender = world.a().v4, .target = Address("169.254.1.1")};
+  EXPECT_EQ(Send(request).action, kPass);
+}
+
+TEST_F(NeighbourTest, PermitsDuplicateAddressDetectionAndSolicitations) {
+  std::string own = world.a().v6.ToString();
+  EXPECT_EQ(Send(NdIp("::", "ff02::1:ff00:10") / Neighbour{135, world.a().v6}).action, kPass);
+  EXPECT_EQ(Send(NdIp("fe80::1234", "ff02::1:ff00:1") / Neighbour{135, Address("fe80::1")}).action, kPass);
+  EXPECT_EQ(Send(NdIp(own, "fe80::1") / Neighbour{136, world.a().v6}).action, kPass);
+  EXPECT_EQ(Send(NdIp("fe80::1234", "ff02::2") / Neighbour{133, Address("::")}).action, kPass);
+  EXPECT_EQ(Send(Ip{Address("fe80::1234"), Address("fe80::1")} / Echo{}).action, kPass);
+}
+
+TEST_F(NeighbourTest, RefusesTheRest) {
+  // Router advertisements, redirects, multicast listener reports.
+  for (uint8_t type : {134, 137, 131})
+    EXPECT_TRUE(DroppedFor(FL_REASON_MULTICAST, Send(NdIp("fe80::1234", "ff02::1") / Neighbour{type, {}})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_SOURCE_ADDRESS,
+                         Send(NdIp("fd00:10:244:1::11", "fe80::1") / Neighbour{136, world.b().v6})));
+  // From afar.
+  EXPECT_TRUE(DroppedFor(FL_REASON_MALFORMED,
+                         Send(Ip{Address("fe80::1234"), Address("fe80::1")} / Neighbour{135, {}})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_SOURCE_ADDRESS,
+                         Send(Ip{Address("fe80::1234"), Address("fe80::1")} / Tcp{1234, 22})));
+}
+
+}  // namespace
+}  // namespace fairlead::packets
