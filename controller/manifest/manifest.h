@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -21,7 +22,11 @@ struct Rejection {
   Where where;
   std::string message;  // "spec.ingress[2].ports[0].port: must be ..."
 
-  auto operator<=>(const Rejection&) const = default;
+  // In the order of files and lines.
+  auto operator<=>(const Rejection& other) const {
+    return std::tie(where, object, message) <=> std::tie(other.where, other.object, other.message);
+  }
+  bool operator==(const Rejection&) const = default;
 };
 
 struct ManifestEntry {

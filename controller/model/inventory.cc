@@ -105,9 +105,7 @@ std::vector<Rejection> Inventory::Rejections() const {
                      absl::StrCat("is defined a second time; the first, at ", first.ToString(), ", stays")});
     }
   }
-  std::sort(all.begin(), all.end(), [](const Rejection& a, const Rejection& b) {
-    return std::tie(a.where, a.object, a.message) < std::tie(b.where, b.object, b.message);
-  });
+  std::sort(all.begin(), all.end());
   return all;
 }
 

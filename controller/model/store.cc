@@ -46,6 +46,15 @@ std::vector<IpAddress> Store::AddressesOf(const ClusterPod& pod) const {
     return node == cluster_.nodes.end() ? std::vector<IpAddress>{} : node->second.addresses;
   }
   std::vector<IpAddress> reported = reported_.Of(pod.node, pod.uid, pod.FullName());
+  auto node = cluster_.nodes.find(pod.node);
+  if (node != cluster_.nodes.end() && !node->second.pod_cidrs.empty()) {
+    // A node cannot give its pods addresses of others.
+    const std::vector<IpPrefix>& own = node->second.pod_cidrs;
+    std::erase_if(reported, [&](const IpAddress& address) {
+      return std::none_of(own.begin(), own.end(),
+                          [&](const IpPrefix& cidr) { return cidr.Contains(address); });
+    });
+  }
   return reported.empty() ? pod.status_addresses : reported;
 }
 

@@ -20,10 +20,11 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 // One Sync stream. gRPC's callbacks only post to the loop; everything happens on its thread, also
 // the starting of the next operation, so that a request is read when the last one is done with.
-class SyncStream : public grpc::ServerBidiReactor<pb::SyncRequest, pb::SyncResponse>, public AgentLink {
+// Takes bytes, not messages: for gRPC, bytes that do not parse look like the end of the stream.
+class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>, public AgentLink {
  public:
   SyncStream(EventLoop* loop, Hub* hub, PeerIdentity peer) : loop_(loop), hub_(hub), peer_(std::move(peer)) {
-    StartRead(&request_);
+    StartRead(&incoming_);
   }
 
   void OnReadDone(bool ok) override {
@@ -41,7 +42,10 @@ class SyncStream : public grpc::ServerBidiReactor<pb::SyncRequest, pb::SyncRespo
 
   void Send(const Push& push) override {
     // The agent may answer before gRPC says that the push is written; then this one waits.
-    queued_ = Encode(push);
+    grpc::ByteBuffer bytes;
+    bool own = false;
+    grpc::SerializationTraits<pb::SyncResponse>::Serialize(Encode(push), &bytes, &own);
+    queued_ = std::move(bytes);
     WriteQueued();
   }
   void Close(const absl::Status& status) override { End(status); }
@@ -54,25 +58,29 @@ class SyncStream : public grpc::ServerBidiReactor<pb::SyncRequest, pb::SyncRespo
       End(status);
       return;
     }
-    if (!finished_) StartRead(&request_);
+    if (!finished_) StartRead(&incoming_);
   }
 
   absl::Status Dispatch() {
-    switch (request_.request_case()) {
+    pb::SyncRequest request;
+    if (!grpc::SerializationTraits<pb::SyncRequest>::Deserialize(&incoming_, &request).ok()) {
+      return absl::InvalidArgumentError("a request that is no SyncRequest in Protobuf");
+    }
+    switch (request.request_case()) {
       case pb::SyncRequest::kHello:
-        return OnHello(request_.hello());
+        return OnHello(request.hello());
       case pb::SyncRequest::kAck:
-        return hub_->OnAck(this, request_.ack().nonce());
+        return hub_->OnAck(this, request.ack().nonce());
       case pb::SyncRequest::kNack: {
-        ASSIGN_OR_RETURN(std::vector<ResourceError> errors, Decode(request_.nack()));
+        ASSIGN_OR_RETURN(std::vector<ResourceError> errors, Decode(request.nack()));
         for (const ResourceError& error : errors) {
           spdlog::warn("node {} refused {}: {}", node_, error.id.name, error.message);
         }
-        return hub_->OnNack(this, request_.nack().nonce(), errors);
+        return hub_->OnNack(this, request.nack().nonce(), errors);
       }
       case pb::SyncRequest::kReport: {
-        ASSIGN_OR_RETURN(auto upserts, Decode(request_.report().upserts(), "report.upserts"));
-        ASSIGN_OR_RETURN(auto removals, Decode(request_.report().removals(), "report.removals"));
+        ASSIGN_OR_RETURN(auto upserts, Decode(request.report().upserts(), "report.upserts"));
+        ASSIGN_OR_RETURN(auto removals, Decode(request.report().removals(), "report.removals"));
         return hub_->OnReport(this, upserts, removals);
       }
       case pb::SyncRequest::REQUEST_NOT_SET:
@@ -99,10 +107,10 @@ class SyncStream : public grpc::ServerBidiReactor<pb::SyncRequest, pb::SyncRespo
 
   void WriteQueued() {
     if (writing_ || finished_ || !queued_) return;
-    response_ = std::move(*queued_);
+    outgoing_ = std::move(*queued_);
     queued_.reset();
     writing_ = true;
-    StartWrite(&response_);
+    StartWrite(&outgoing_);
   }
 
   void Written(bool ok) {
@@ -125,18 +133,18 @@ class SyncStream : public grpc::ServerBidiReactor<pb::SyncRequest, pb::SyncRespo
   Hub* hub_;
   PeerIdentity peer_;
   std::string node_ = "?";
-  pb::SyncRequest request_;
-  pb::SyncResponse response_;
-  std::optional<pb::SyncResponse> queued_;
+  grpc::ByteBuffer incoming_;
+  grpc::ByteBuffer outgoing_;
+  std::optional<grpc::ByteBuffer> queued_;
   bool writing_ = false;
   bool finished_ = false;
 };
 
-class ControlService : public pb::ControlApi::CallbackService {
+class ControlService : public pb::ControlApi::WithRawCallbackMethod_Sync<pb::ControlApi::Service> {
  public:
   ControlService(EventLoop* loop, Hub* hub) : loop_(loop), hub_(hub) {}
 
-  grpc::ServerBidiReactor<pb::SyncRequest, pb::SyncResponse>* Sync(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Sync(
       grpc::CallbackServerContext* context) override {
     return new SyncStream(loop_, hub_, IdentityOf(*context));  // deletes itself when it is done
   }

@@ -1,7 +1,6 @@
 #include "controller/server/controller.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -24,9 +23,12 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Open(const std::vector<s
 
 void Controller::TakeIn() {
   hub_.SetObjects(source_->inventory().Objects(), source_->watermark());
-  for (const Rejection& rejection : Rejections()) {
+  std::vector<Rejection> rejections = Rejections();
+  for (const Rejection& rejection : rejections) {
+    if (std::binary_search(logged_.begin(), logged_.end(), rejection)) continue;
     spdlog::warn("refused {} ({}): {}", rejection.object, rejection.where.ToString(), rejection.message);
   }
+  logged_ = std::move(rejections);
   // A watcher may give its id back while it runs.
   const std::map<uint64_t, std::function<void()>> watchers = watchers_;
   for (const auto& [id, callback] : watchers) callback();
@@ -36,9 +38,7 @@ std::vector<Rejection> Controller::Rejections() const {
   std::vector<Rejection> all = source_->inventory().Rejections();
   const std::vector<Rejection>& resolved = store_.cluster().rejections;
   all.insert(all.end(), resolved.begin(), resolved.end());
-  std::sort(all.begin(), all.end(), [](const Rejection& a, const Rejection& b) {
-    return std::tie(a.where, a.object, a.message) < std::tie(b.where, b.object, b.message);
-  });
+  std::sort(all.begin(), all.end());
   return all;
 }
 

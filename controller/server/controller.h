@@ -28,7 +28,7 @@ class Controller {
   Hub& hub() { return hub_; }
   const Hub& hub() const { return hub_; }
 
-  // Everything that is refused at the moment, with the reason.
+  // Everything that is refused at the moment, with the reason, in the order of files and lines.
   std::vector<Rejection> Rejections() const;
 
   // `callback` runs after every change of the folder, until its id is given back.
@@ -42,6 +42,7 @@ class Controller {
   Store store_;
   Hub hub_;
   std::unique_ptr<FolderSource> source_;
+  std::vector<Rejection> logged_;  // said already
   std::map<uint64_t, std::function<void()>> watchers_;
   uint64_t last_watcher_ = 0;
 };
