@@ -1,0 +1,122 @@
+#include "cli/cluster.h"
+
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status_macros.h"
+#include "cli/lab/lab.h"
+
+namespace fairlead::cli {
+namespace {
+
+constexpr char kNodeSocket[] = "/run/fairlead/agent.sock";
+
+absl::StatusOr<Cluster> OfLab(const std::string& name) {
+  ASSIGN_OR_RETURN(const lab::Plan plan, lab::LoadPlan(name));
+  const lab::Paths paths(name);
+  if (!lab::IsRunning(paths)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "lab '", name, "' is not running any more; remove its rest: sudo fairlead lab down --name ", name));
+  }
+  Cluster cluster;
+  for (const lab::NodePlan& node : plan.nodes) {
+    cluster.agents.push_back({node.name, IntrospectClient("unix:" + paths.node(node.name).agent_socket())});
+  }
+  cluster.controller.emplace("unix:" + paths.controller_socket());
+  return cluster;
+}
+
+absl::StatusOr<IpAddress> FromBytes(const std::string& bytes) {
+  return IpAddress::FromBytes(absl::string_view(bytes.data(), bytes.size()));
+}
+
+}  // namespace
+
+absl::StatusOr<Cluster> Cluster::Open(const Context& context) {
+  if (!context.agents.empty()) {
+    Cluster cluster;
+    for (const std::string& target : context.agents)
+      cluster.agents.push_back({target, IntrospectClient(target)});
+    if (!context.controller.empty()) cluster.controller.emplace(context.controller);
+    return cluster;
+  }
+  if (!context.lab.empty()) return OfLab(context.lab);
+  const std::vector<std::string> labs = lab::LabNames();
+  if (labs.size() == 1) return OfLab(labs[0]);
+  if (labs.size() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are several labs; say which with --lab: ", absl::StrJoin(labs, ", ")));
+  }
+  if (::access(kNodeSocket, F_OK) == 0) {
+    Cluster cluster;
+    const std::string target = absl::StrCat("unix:", kNodeSocket);
+    cluster.agents.push_back({target, IntrospectClient(target)});
+    if (!context.controller.empty()) cluster.controller.emplace(context.controller);
+    return cluster;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no lab is up and no agent runs on this machine (", kNodeSocket,
+                   "); make a lab (sudo fairlead lab up -f DIR) or name an agent (--agent)"));
+}
+
+Names Cluster::LoadNames() const {
+  if (controller.has_value()) {
+    auto names = controller->AllNames();
+    if (names.ok()) return *std::move(names);
+  }
+  std::vector<NamedAddress> all;
+  for (const NodeAgent& agent : agents) {
+    const auto names = agent.client.AllNames();
+    if (names.ok()) all.insert(all.end(), names->entries().begin(), names->entries().end());
+  }
+  return Names(std::move(all));
+}
+
+const NodeAgent* Cluster::Find(const std::string& node) const {
+  for (const NodeAgent& agent : agents) {
+    if (agent.node == node) return &agent;
+  }
+  return nullptr;
+}
+
+std::string NamedText(const Names& names, const std::string& address_bytes) {
+  const auto address = FromBytes(address_bytes);
+  if (!address.ok()) return "";
+  const NamedAddress* named = names.Find(*address);
+  return named == nullptr ? address->ToString() : absl::StrCat(address->ToString(), " ", named->name);
+}
+
+std::string NameOrAddress(const Names& names, const std::string& address_bytes) {
+  const auto address = FromBytes(address_bytes);
+  if (!address.ok()) return "";
+  const NamedAddress* named = names.Find(*address);
+  return named == nullptr ? address->ToString() : named->name;
+}
+
+std::string AddressPort(const std::string& address_bytes, uint32_t port) {
+  const auto address = FromBytes(address_bytes);
+  if (!address.ok()) return "";
+  if (port == 0) return address->ToString();
+  return address->is_v4() ? absl::StrCat(address->ToString(), ":", port)
+                          : absl::StrCat("[", address->ToString(), "]:", port);
+}
+
+std::string ProtocolName(uint32_t protocol) {
+  switch (protocol) {
+    case 1:
+      return "ICMP";
+    case 6:
+      return "TCP";
+    case 17:
+      return "UDP";
+    case 58:
+      return "ICMPv6";
+    case 132:
+      return "SCTP";
+    default:
+      return absl::StrCat(protocol);
+  }
+}
+
+}  // namespace fairlead::cli

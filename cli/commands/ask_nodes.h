@@ -1,0 +1,44 @@
+// Asking every node the same question: answers with the node's name, failures told apart and kept.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/cluster.h"
+#include "cli/text/proto_json.h"
+
+namespace fairlead::cli {
+
+// `ask(client)` returns a StatusOr<Reply>. Nodes that fail are named on stderr and count in `failed`.
+template <typename Reply, typename Ask>
+std::vector<std::pair<std::string, Reply>> AskNodes(const Cluster& cluster, const Context& context,
+                                                    const Ask& ask, int& failed) {
+  std::vector<std::pair<std::string, Reply>> replies;
+  for (const NodeAgent& agent : cluster.agents) {
+    auto reply = ask(agent.client);
+    if (reply.ok()) {
+      replies.emplace_back(agent.node, *std::move(reply));
+    } else {
+      ++failed;
+      std::cerr << context.error_style().Paint(Tone::kBad, agent.node) << ": " << reply.status().message()
+                << "\n";
+    }
+  }
+  return replies;
+}
+
+// {"node-1": {...}, "node-2": {...}}
+template <typename Reply>
+void PrintJson(const std::vector<std::pair<std::string, Reply>>& replies) {
+  nlohmann::json all = nlohmann::json::object();
+  for (const auto& [node, reply] : replies) all[node] = ToJson(reply);
+  std::cout << all.dump(2) << "\n";
+}
+
+inline int ExitCode(int failed) {
+  return failed == 0 ? 0 : kFailed;
+}
+
+}  // namespace fairlead::cli

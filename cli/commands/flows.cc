@@ -1,0 +1,133 @@
+// fairlead flows: what passes and what is dropped, as it happens, on all nodes.
+#include <algorithm>
+#include <ctime>
+#include <mutex>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status_macros.h"
+#include "cli/cluster.h"
+#include "cli/commands/command.h"
+#include "cli/commands/filter.h"
+#include "cli/text/proto_json.h"
+
+namespace fairlead::cli {
+namespace {
+
+using observer::v1::Flow;
+
+struct FlowOptions {
+  FilterOptions filter;
+  uint32_t last = 20;
+  bool follow = false;
+};
+
+std::string TimeOf(int64_t time_ns) {
+  const time_t seconds = time_ns / 1'000'000'000;
+  tm local{};
+  localtime_r(&seconds, &local);
+  char text[16];
+  std::strftime(text, sizeof text, "%H:%M:%S", &local);
+  return absl::StrFormat("%s.%03d", text, static_cast<int>(time_ns / 1'000'000 % 1000));
+}
+
+std::string Side(const std::string& pod, const std::string& address, uint32_t port, const Names& names) {
+  const std::string name = pod.empty() ? NameOrAddress(names, address) : pod;
+  if (name == AddressPort(address, 0)) return AddressPort(address, port);
+  return port == 0 ? name : absl::StrCat(name, ":", port);
+}
+
+void PrintText(const Flow& flow, const Names& names, const Style& style) {
+  if (flow.lost() > 0) {
+    std::cout << style.Paint(Tone::kCaution,
+                             absl::StrCat("... ", flow.lost(), " events lost on ", flow.node()))
+              << "\n";
+  }
+  const bool passed = flow.verdict() == observer::v1::FORWARDED;
+  const char* mark = passed ? "✓" : flow.verdict() == observer::v1::REJECTED ? "↯" : "✗";
+  std::string via;
+  if (!flow.service().empty()) {
+    via = absl::StrCat(" (via ", flow.service(), ":", flow.service_port(), ")");
+  } else if (!flow.service_address().empty()) {
+    via = absl::StrCat(" (via ", AddressPort(flow.service_address(), flow.service_port()), ")");
+  }
+  std::cout << style.Paint(Tone::kFaint, TimeOf(flow.time_ns())) << " " << flow.node() << " "
+            << style.Paint(passed ? Tone::kGood : Tone::kBad, mark) << " "
+            << style.Paint(Tone::kName, Side(flow.source_pod(), flow.source(), flow.source_port(), names))
+            << " → "
+            << style.Paint(Tone::kName,
+                           Side(flow.destination_pod(), flow.destination(), flow.destination_port(), names))
+            << " " << ProtocolName(flow.protocol()) << via << ", " << flow.stage();
+  if (!passed) std::cout << ": " << style.Paint(Tone::kBad, flow.reason());
+  if (!flow.policy().empty()) {
+    std::cout << ", " << flow.policy() << (flow.policy_place().empty() ? "" : " ") << flow.policy_place();
+  }
+  std::cout << "\n";
+}
+
+void Print(const Flow& flow, const Names& names, const Context& context, const Style& style) {
+  if (context.json()) {
+    std::cout << ToJson(flow).dump() << "\n";
+  } else {
+    PrintText(flow, names, style);
+  }
+}
+
+absl::StatusOr<int> Flows(const FlowOptions& options, const Context& context) {
+  ASSIGN_OR_RETURN(const Cluster cluster, Cluster::Open(context));
+  observer::v1::FlowsRequest request;
+  request.set_last(options.last);
+  request.set_follow(options.follow);
+  ASSIGN_OR_RETURN(*request.mutable_filter(), FilterOf(options.filter));
+  const Names names = context.json() ? Names() : cluster.LoadNames();
+  const Style style = context.style();
+
+  std::mutex mutex;
+  std::vector<Flow> collected;
+  int failed = 0;
+  std::vector<std::thread> threads;
+  for (const NodeAgent& agent : cluster.agents) {
+    threads.emplace_back([&] {
+      const absl::Status status = agent.client.Flows(request, [&](const Flow& flow) {
+        const std::lock_guard lock(mutex);
+        if (!options.follow) {
+          collected.push_back(flow);
+          return true;
+        }
+        Print(flow, names, context, style);
+        std::cout.flush();
+        return std::cout.good();
+      });
+      const std::lock_guard lock(mutex);
+      if (status.ok()) return;
+      ++failed;
+      std::cerr << context.error_style().Paint(Tone::kBad, agent.node) << ": " << status.message() << "\n";
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  std::stable_sort(collected.begin(), collected.end(),
+                   [](const Flow& a, const Flow& b) { return a.time_ns() < b.time_ns(); });
+  if (collected.size() > options.last) collected.erase(collected.begin(), collected.end() - options.last);
+  for (const Flow& flow : collected) Print(flow, names, context, style);
+  return failed == 0 ? 0 : kFailed;
+}
+
+}  // namespace
+
+void AddFlowsCommand(CLI::App& app, Context& context) {
+  auto options = std::make_shared<FlowOptions>();
+  CLI::App* flows = app.add_subcommand("flows", "new connections and drops, with the rule that decided");
+  AddOutputOption(flows, context);
+  AddFilterOptions(flows, options->filter, true);
+  flows->add_option("-n,--last", options->last, "how many of the recent ones")->capture_default_str();
+  flows->add_flag("-f,--follow", options->follow, "go on with what happens from now on");
+  flows->footer(
+      "With -o json: one object a line.\n\n"
+      "Examples:\n  fairlead flows -f\n  fairlead flows --pod shop/ --verdict dropped\n"
+      "  fairlead flows -f -o json | jq -r .reason");
+  OnRun(flows, context, [options, &context] { return Flows(*options, context); });
+}
+
+}  // namespace fairlead::cli

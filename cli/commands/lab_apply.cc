@@ -1,0 +1,117 @@
+// fairlead lab apply and delete: change the manifests and wait until every node holds the change.
+#include <poll.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "cli/commands/lab_commands.h"
+#include "cli/lab/lab.h"
+#include "cli/rpc/introspect_client.h"
+
+namespace fairlead::cli {
+namespace {
+
+struct ApplyOptions {
+  std::vector<std::string> files;
+  bool recursive = false;
+  bool no_wait = false;
+  double timeout_s = 30;
+};
+
+void Print(const std::vector<lab::Applied>& applied, const Style& style) {
+  for (const lab::Applied& entry : applied) {
+    const bool changed = entry.change != lab::Change::kUnchanged && entry.change != lab::Change::kNotFound;
+    std::cout << style.Paint(Tone::kName, entry.document.Describe()) << " "
+              << style.Paint(changed ? Tone::kGood : Tone::kFaint, lab::ToString(entry.change)) << "\n";
+  }
+}
+
+bool AnyChange(const std::vector<lab::Applied>& applied) {
+  for (const lab::Applied& entry : applied) {
+    if (entry.change != lab::Change::kUnchanged && entry.change != lab::Change::kNotFound) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<uint64_t> Watermark(const lab::Plan& plan) {
+  ASSIGN_OR_RETURN(const auto status,
+                   IntrospectClient("unix:" + lab::Paths(plan.name).controller_socket()).Status());
+  return status.watermark();
+}
+
+absl::Status WaitUntilHeld(const lab::Plan& plan, uint64_t before, double timeout_s) {
+  const int64_t deadline_ns = SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_s * 1e9);
+  while (true) {
+    const Settled settled = LookWhetherSettled(plan, before + 1);
+    if (settled.done) return absl::OkStatus();
+    if (SystemClock().MonotonicNs() > deadline_ns) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("after ", timeout_s, " s still waiting for ", settled.waiting_for));
+    }
+    ::poll(nullptr, 0, 5);
+  }
+}
+
+using Operation =
+    absl::StatusOr<std::vector<lab::Applied>> (lab::ManifestStore::*)(const std::vector<lab::Document>&);
+
+absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& options,
+                                    const Context& context) {
+  RETURN_IF_ERROR(CheckRoot("changing a lab"));
+  ASSIGN_OR_RETURN(const lab::Plan plan, ChosenPlan(context));
+  ASSIGN_OR_RETURN(std::vector<lab::Document> documents,
+                   lab::ReadDocuments(options.files, options.recursive));
+  for (const lab::Document& document : documents) {
+    if (document.kind == "node")
+      std::cerr << document.Describe() << ": left alone; a lab's nodes are made by lab up\n";
+  }
+  std::erase_if(documents, [](const lab::Document& document) { return document.kind == "node"; });
+  ASSIGN_OR_RETURN(const uint64_t before, Watermark(plan));
+  lab::ManifestStore store{lab::Paths(plan.name)};
+  const int64_t begin_ns = SystemClock().MonotonicNs();
+  ASSIGN_OR_RETURN(const std::vector<lab::Applied> applied, (store.*operation)(documents));
+  Print(applied, context.style());
+  if (AnyChange(applied) && !options.no_wait) {
+    RETURN_IF_ERROR(WaitUntilHeld(plan, before, options.timeout_s));
+    const double ms = static_cast<double>(SystemClock().MonotonicNs() - begin_ns) / 1e6;
+    std::cout << context.style().Paint(Tone::kFaint,
+                                       absl::StrFormat("in force on every node after %.0f ms", ms))
+              << "\n";
+  }
+  return ReportRefused(plan, context) == 0 ? 0 : kFailed;
+}
+
+std::shared_ptr<ApplyOptions> AddOptions(CLI::App* app, Context& context) {
+  auto options = std::make_shared<ApplyOptions>();
+  AddLabName(app, context);
+  app->add_option("-f,--filename", options->files, "manifest files or folders; - is stdin")->required();
+  app->add_flag("-R,--recursive", options->recursive, "also subfolders");
+  app->add_flag("--no-wait", options->no_wait, "do not wait until every node holds the change");
+  app->add_option("--timeout", options->timeout_s, "seconds to wait")->capture_default_str();
+  return options;
+}
+
+}  // namespace
+
+void AddLabApply(CLI::App& lab, Context& context) {
+  CLI::App* app =
+      lab.add_subcommand("apply", "add or change objects; waits until every node holds the change");
+  const auto options = AddOptions(app, context);
+  app->footer(
+      "Fails when an object of the lab is refused, and says why; its last good version stays in force.\n\n"
+      "Examples:\n  sudo fairlead lab apply -f policies.yaml\n"
+      "  kubectl get networkpolicy -A -o json | sudo fairlead lab apply -f -");
+  OnRun(app, context,
+        [options, &context] { return ChangeManifests(&lab::ManifestStore::Apply, *options, context); });
+}
+
+void AddLabDelete(CLI::App& lab, Context& context) {
+  CLI::App* app = lab.add_subcommand("delete", "remove the objects that files name");
+  const auto options = AddOptions(app, context);
+  app->footer("Examples:\n  sudo fairlead lab delete -f policies.yaml");
+  OnRun(app, context,
+        [options, &context] { return ChangeManifests(&lab::ManifestStore::Delete, *options, context); });
+}
+
+}  // namespace fairlead::cli

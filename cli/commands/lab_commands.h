@@ -1,0 +1,42 @@
+// The commands below `fairlead lab`, each in a file of its own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/commands/command.h"
+#include "cli/lab/manifest_store.h"
+#include "cli/lab/plan.h"
+
+namespace fairlead::cli {
+
+void AddLabUp(CLI::App& lab, Context& context);
+void AddLabDown(CLI::App& lab, Context& context);
+void AddLabList(CLI::App& lab, Context& context);
+void AddLabExec(CLI::App& lab, Context& context);
+void AddLabApply(CLI::App& lab, Context& context);
+void AddLabDelete(CLI::App& lab, Context& context);
+void AddLabMatrix(CLI::App& lab, Context& context);
+void AddLabLogs(CLI::App& lab, Context& context);
+void AddLabKill(CLI::App& lab, Context& context);
+void AddLabKubelet(CLI::App& lab, Context& context);
+
+// "--name" of a lab that exists.
+void AddLabName(CLI::App* app, Context& context);
+// The lab that is meant: --name, --lab, $FAIRLEAD_LAB, or the only one there is.
+absl::StatusOr<std::string> ChooseLab(const Context& context);
+absl::StatusOr<lab::Plan> ChosenPlan(const Context& context);
+// PERMISSION_DENIED with what to do when we are not root.
+absl::Status CheckRoot(const std::string& what);
+
+// The controller and every agent hold all that the manifests say, every pod runs.
+struct Settled {
+  bool done = false;
+  std::string waiting_for;  // when not done
+};
+Settled LookWhetherSettled(const lab::Plan& plan, uint64_t at_least_watermark);
+// Objects that the controller or an agent refuses, printed a line each with the reason; how many.
+int ReportRefused(const lab::Plan& plan, const Context& context);
+
+}  // namespace fairlead::cli

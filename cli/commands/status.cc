@@ -1,0 +1,160 @@
+// fairlead status: is every node well, and what is not.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status_macros.h"
+#include "cli/commands/ask_nodes.h"
+#include "cli/commands/command.h"
+#include "cli/text/table.h"
+
+namespace fairlead::cli {
+namespace {
+
+using introspect::v1::StatusReply;
+
+std::string Pool(const introspect::v1::AddressPool& pool) {
+  if (pool.cidr().empty()) return "";
+  return absl::StrCat(pool.cidr(), " ", pool.used(), " used",
+                      pool.cooling() == 0 ? "" : absl::StrCat(", ", pool.cooling(), " cooling"));
+}
+
+std::string Bytes(uint64_t bytes) {
+  if (bytes >= 10 << 20) return absl::StrCat(bytes >> 20, " MiB");
+  if (bytes >= 10 << 10) return absl::StrCat(bytes >> 10, " KiB");
+  return absl::StrCat(bytes, " B");
+}
+
+using Replies = std::vector<std::pair<std::string, StatusReply>>;
+
+void PrintNodes(const Replies& replies, const Style& style) {
+  Table table({"NODE",
+               "ROLE",
+               "STATE",
+               "VERSION",
+               {"HOLDS", Align::kRight},
+               {"REPAIRED", Align::kRight},
+               "POD ADDRESSES"});
+  for (const auto& [name, reply] : replies) {
+    std::string pools = Pool(reply.ipv4_pool());
+    const std::string ipv6 = Pool(reply.ipv6_pool());
+    if (!pools.empty() && !ipv6.empty()) pools += "; ";
+    table.AddRow({{name, Tone::kName},
+                  reply.role(),
+                  {reply.ready() ? "ready" : "not ready", reply.ready() ? Tone::kGood : Tone::kBad},
+                  reply.version(),
+                  absl::StrCat("#", reply.watermark()),
+                  {absl::StrCat(reply.repaired()), reply.repaired() == 0 ? Tone::kPlain : Tone::kCaution},
+                  pools + ipv6});
+  }
+  std::cout << table.Render(style);
+}
+
+void PrintTroubles(const Replies& replies, const Style& style, bool all_conditions) {
+  for (const auto& [name, reply] : replies) {
+    for (const auto& condition : reply.conditions()) {
+      if (condition.ok() && !all_conditions) continue;
+      std::cout << (condition.ok() ? style.Paint(Tone::kGood, "✓") : style.Paint(Tone::kBad, "✗")) << " "
+                << name << " " << condition.type() << (condition.message().empty() ? "" : ": ")
+                << condition.message() << "\n";
+    }
+    for (const auto& agent : reply.agents()) {
+      if (!agent.connected()) {
+        std::cout << style.Paint(Tone::kBad, "✗") << " " << agent.node()
+                  << " is not connected to the controller\n";
+      }
+      for (const auto& error : agent.errors()) {
+        std::cout << style.Paint(Tone::kBad, "✗") << " " << agent.node() << " refuses " << error.name()
+                  << ": " << error.message() << "\n";
+      }
+    }
+    for (const auto& object : reply.rejected()) {
+      std::cout << style.Paint(Tone::kBad, "✗") << " refused " << object.object() << " (" << object.where()
+                << "): " << object.message() << "\n";
+    }
+  }
+}
+
+void PrintDrops(const Replies& replies, const Style& style) {
+  Table table({"NODE", "DROPPED BECAUSE", {"PACKETS", Align::kRight}, {"BYTES", Align::kRight}});
+  for (const auto& [name, reply] : replies) {
+    for (const auto& drop : reply.drops()) {
+      if (drop.packets() == 0) continue;
+      table.AddRow(
+          {{name, Tone::kName}, drop.name(), absl::StrCat(drop.packets()), absl::StrCat(drop.bytes())});
+    }
+  }
+  if (!table.empty()) std::cout << "\n" << table.Render(style);
+}
+
+void PrintMaps(const Replies& replies, const Style& style) {
+  Table maps(
+      {"NODE", "MAP", {"ENTRIES", Align::kRight}, {"CAPACITY", Align::kRight}, {"MEMORY", Align::kRight}});
+  Table programs({"NODE", "PROGRAM", "ATTACHED TO", {"ID", Align::kRight}, "OURS"});
+  Table features({"NODE", "KERNEL FEATURE", "THERE", "USED FOR"});
+  for (const auto& [name, reply] : replies) {
+    for (const auto& map : reply.maps()) {
+      const bool tight = map.capacity() > 0 && map.entries() * 10 >= map.capacity() * 9 && map.entries() > 1;
+      maps.AddRow({{name, Tone::kName},
+                   map.name(),
+                   {absl::StrCat(map.entries()), tight ? Tone::kCaution : Tone::kPlain},
+                   absl::StrCat(map.capacity()),
+                   Bytes(map.bytes())});
+    }
+    for (const auto& program : reply.programs()) {
+      programs.AddRow({{name, Tone::kName},
+                       program.name(),
+                       program.attached_to(),
+                       absl::StrCat(program.program_id()),
+                       {program.ours() ? "yes" : "no", program.ours() ? Tone::kGood : Tone::kBad}});
+    }
+    for (const auto& feature : reply.features()) {
+      features.AddRow(
+          {{name, Tone::kName}, feature.name(), feature.available() ? "yes" : "no", feature.used_for()});
+    }
+  }
+  for (const Table* table : {&programs, &maps, &features}) {
+    if (!table->empty()) std::cout << "\n" << table->Render(style);
+  }
+}
+
+absl::StatusOr<int> Status(bool verbose, const Context& context) {
+  ASSIGN_OR_RETURN(const Cluster cluster, Cluster::Open(context));
+  int failed = 0;
+  Replies replies = AskNodes<StatusReply>(
+      cluster, context, [](const IntrospectClient& client) { return client.Status(); }, failed);
+  if (cluster.controller.has_value()) {
+    auto reply = cluster.controller->Status();
+    if (reply.ok()) {
+      replies.emplace_back("controller", *std::move(reply));
+    } else {
+      ++failed;
+      std::cerr << context.error_style().Paint(Tone::kBad, "controller") << ": " << reply.status().message()
+                << "\n";
+    }
+  }
+  if (context.json()) {
+    PrintJson(replies);
+  } else {
+    const Style style = context.style();
+    PrintNodes(replies, style);
+    PrintTroubles(replies, style, verbose);
+    PrintDrops(replies, style);
+    if (verbose) PrintMaps(replies, style);
+  }
+  for (const auto& [name, reply] : replies) failed += !reply.ready();
+  return ExitCode(failed);
+}
+
+}  // namespace
+
+void AddStatusCommand(CLI::App& app, Context& context) {
+  auto verbose = std::make_shared<bool>(false);
+  CLI::App* status = app.add_subcommand("status", "is every node well, what was refused, what was dropped");
+  AddOutputOption(status, context);
+  status->add_flag("-v,--verbose", *verbose, "also programs, maps and kernel features");
+  status->footer(
+      "Fails when a node does not answer or is not ready.\n\n"
+      "Examples:\n  fairlead status\n  fairlead status -v --agent unix:/run/fairlead/agent.sock");
+  OnRun(status, context, [verbose, &context] { return Status(*verbose, context); });
+}
+
+}  // namespace fairlead::cli
