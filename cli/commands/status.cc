@@ -25,14 +25,20 @@ std::string Bytes(uint64_t bytes) {
 
 using Replies = std::vector<std::pair<std::string, StatusReply>>;
 
+// How far a node is behind the controller, which knows best.
+Cell Freshness(const StatusReply& reply, const Replies& replies) {
+  if (reply.role() == "controller") return {absl::StrCat(reply.rejected_size(), " objects refused")};
+  for (const auto& [name, other] : replies) {
+    if (other.role() != "controller") continue;
+    if (reply.watermark() >= other.watermark()) return {"up to date", Tone::kGood};
+    return {"behind the controller", Tone::kCaution};
+  }
+  return {""};
+}
+
 void PrintNodes(const Replies& replies, const Style& style) {
-  Table table({"NODE",
-               "ROLE",
-               "STATE",
-               "VERSION",
-               {"HOLDS", Align::kRight},
-               {"REPAIRED", Align::kRight},
-               "POD ADDRESSES"});
+  Table table(
+      {"NODE", "ROLE", "STATE", "VERSION", "MANIFESTS", {"REPAIRED", Align::kRight}, "POD ADDRESSES"});
   for (const auto& [name, reply] : replies) {
     std::string pools = Pool(reply.ipv4_pool());
     const std::string ipv6 = Pool(reply.ipv6_pool());
@@ -41,7 +47,7 @@ void PrintNodes(const Replies& replies, const Style& style) {
                   reply.role(),
                   {reply.ready() ? "ready" : "not ready", reply.ready() ? Tone::kGood : Tone::kBad},
                   reply.version(),
-                  absl::StrCat("#", reply.watermark()),
+                  Freshness(reply, replies),
                   {absl::StrCat(reply.repaired()), reply.repaired() == 0 ? Tone::kPlain : Tone::kCaution},
                   pools + ipv6});
   }

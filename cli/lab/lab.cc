@@ -229,7 +229,10 @@ absl::Status TearDown(const std::string& name, Traces& traces) {
   std::error_code error;
   fs::remove_all(paths.dir, error);
   if (error) note(ErrnoError(error.value(), absl::StrCat("remove ", paths.dir)));
-  ::rmdir(kLabsDir);  // when this was the last lab
+  // When this was the last lab.
+  ::rmdir(kLabsDir);
+  ::rmdir(fs::path(kLabsDir).parent_path().c_str());
+  ::rmdir(kNamedNetnsDir);
   return first;
 }
 

@@ -37,7 +37,7 @@ std::string AddAddresses(const std::vector<IpAddress>& addresses, const std::str
 }
 
 std::string Route(const std::string& destination, const IpAddress& via) {
-  return absl::StrCat(via.is_v4() ? "" : "-6 ", "route replace ", destination, " via ", via.ToString(), "\n");
+  return absl::StrCat("route replace ", destination, " via ", via.ToString(), "\n");
 }
 
 const IpAddress* SameFamily(const std::vector<IpAddress>& addresses, const IpAddress& like) {
@@ -101,7 +101,8 @@ NetworkCommands CommandsFor(const Plan& plan, const std::map<std::string, std::s
     wire(node.name, absl::StrCat("node", i + 1));
     std::string& text = commands.nodes[node.name];
     absl::StrAppend(&text, AddAddresses(node.addresses, "eth0"), "link set eth0 up\n");
-    for (const IpAddress& gateway : outside) absl::StrAppend(&text, Route("default", gateway));
+    for (const IpAddress& gateway : outside)
+      absl::StrAppend(&text, Route(gateway.is_v4() ? "0.0.0.0/0" : "::/0", gateway));
     for (const IpPrefix& cidr : node.pod_cidrs) {
       const IpAddress* via = SameFamily(node.addresses, cidr.address());
       if (via != nullptr) absl::StrAppend(&commands.outside, Route(cidr.ToString(), *via));
