@@ -1,0 +1,246 @@
+#include "datapath/policy_tables.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace fairlead::datapath {
+namespace {
+
+void Fail(Failures& failures, const std::string& kind, const std::string& name, const absl::Status& status) {
+  for (const ApplyReport::Failure& held : failures) {
+    if (held.kind == kind && held.name == name) return;  // the first cause is enough
+  }
+  failures.push_back({kind, name, status});
+}
+
+void FailGroups(Failures& failures, const ClassKey& key, const absl::Status& status) {
+  for (const std::string& group : key.groups) Fail(failures, "AddressGroup", group, status);
+  if (key.groups.empty()) Fail(failures, "AddressGroup", "(addresses of no group)", status);
+}
+
+// The class of addresses of `at` that no longer prefix covers.
+const policy::AddressClass& EffectiveClass(const ByteMap<fl_address_prefix, const policy::AddressClass*>& all,
+                                           const fl_address_prefix& at) {
+  static const policy::AddressClass kNone;
+  for (int length = static_cast<int>(at.length); length >= 0; --length) {
+    const auto bits = static_cast<uint32_t>(length);
+    auto found = all.find({bits, Masked(at.address, bits)});
+    if (found != all.end()) return *found->second;
+  }
+  return kNone;
+}
+
+}  // namespace
+
+PolicyTables::PolicyTables(KernelMaps& kernel, WriteStats& stats, NameTable& names)
+    : sets_(kernel, stats, names), numbers_(names), classes_(kernel, stats) {}
+
+absl::Status PolicyTables::Load() {
+  RETURN_IF_ERROR(sets_.Load());
+  RETURN_IF_ERROR(classes_.Load());
+  classes_.ForEach([&](const fl_address_prefix&, uint32_t id) { numbers_.Adopt(id); });
+  sets_.ForEach([&](HeldSet& set) {
+    for (const auto& [id, row] : set.generation.class_rows) numbers_.Adopt(id);
+  });
+  classes_dirty_ = classes_changed_ = true;
+  return absl::OkStatus();
+}
+
+void PolicyTables::Publish(const DesiredState& desired, Failures& failures) {
+  TakeGroups(desired);
+  if (classes_dirty_) {
+    // Learn which numbers are ours before sets are compared with what is in force.
+    const Classification classification = policy::ClassifyAddresses(groups_);
+    for (const auto& [prefix, groups] : classification) numbers_.Find({groups, 0});
+  }
+  for (const auto& [name, set] : desired.sets) sets_.Meet(name, set, numbers_.known());
+  if (classes_dirty_) PublishClasses(desired.complete, failures);
+  BumpEpochs({}, failures);
+  for (const auto& [name, set] : desired.sets) {
+    const absl::Status status = sets_.Put(name, set, numbers_.known());
+    if (!status.ok()) {
+      Fail(failures, "PolicySet", name,
+           WrapError(status,
+                     absl::StrCat("put policy set ", name, " of ", set.rules.size(), " rules in force")));
+    }
+  }
+}
+
+void PolicyTables::Retire(const DesiredState& desired, const std::set<uint32_t>& sets_in_use,
+                          Failures& failures) {
+  if (!desired.complete) return;
+  std::vector<uint32_t> unused;
+  sets_.ForEach([&](const HeldSet& set) {
+    if (!sets_in_use.contains(set.index) && !desired.sets.contains(set.name)) unused.push_back(set.index);
+  });
+  for (const uint32_t index : unused) {
+    const std::string name = sets_.At(index)->name;
+    if (absl::Status removed = sets_.Remove(index); !removed.ok()) {
+      Fail(failures, "PolicySet", name, WrapError(removed, "remove policy set"));
+    }
+  }
+  const bool dropped = DropGroups(desired);
+  const bool bridge_ends = bridging_ && !sets_.HasUnknown();
+  if (dropped || bridge_ends) PublishClasses(true, failures);
+}
+
+void PolicyTables::TakeGroups(const DesiredState& desired) {
+  for (const auto& [name, group] : desired.groups) {
+    auto [held, added] = groups_.try_emplace(name, group);
+    if (!added && held->second == group) continue;
+    held->second = group;
+    classes_dirty_ = true;
+  }
+}
+
+bool PolicyTables::DropGroups(const DesiredState& desired) {
+  const std::set<std::string> mentioned = MentionedGroups();
+  return std::erase_if(groups_, [&](const auto& held) {
+           return !desired.groups.contains(held.first) && !mentioned.contains(held.first);
+         }) > 0;
+}
+
+std::set<std::string> PolicyTables::MentionedGroups() const {
+  std::set<std::string> mentioned;
+  for (const auto& [index, set] : sets_.held()) {
+    if (set.generation.rules == nullptr) continue;
+    for (const policy::Rule& rule : set.generation.rules->rules) {
+      mentioned.insert(rule.peers.begin(), rule.peers.end());
+    }
+  }
+  return mentioned;
+}
+
+void PolicyTables::PublishClasses(bool complete, Failures& failures) {
+  const size_t failed_before = failures.size();
+  bridging_ = sets_.HasUnknown();
+  const Classification classification = policy::ClassifyAddresses(groups_);
+  const ClassTarget target = Number(classification, complete, failures);
+  // While bridging, what goes was given a class with an alias instead; it goes when the bridge ends.
+  WriteChanges(classes_.Difference(target, complete && !bridging_), failures);
+  classes_dirty_ = failures.size() != failed_before;
+  classes_changed_ = true;
+}
+
+ClassTarget PolicyTables::Number(const Classification& classification, bool complete, Failures& failures) {
+  ClassTarget target;
+  ByteMap<fl_address_prefix, const policy::AddressClass*> wanted;
+  for (const auto& [prefix, groups] : classification) {
+    const fl_address_prefix at = ToAbi(prefix);
+    wanted[at] = &groups;
+    const uint32_t current = classes_.Effective(at);
+    ClassKey key{groups, 0};
+    if (bridging_ && numbers_.Find(key) != current) key.alias = current;
+    // Before everything is known, nobody leaves a class whose meaning is not known.
+    if (!complete && key.alias != 0 && numbers_.unknown().contains(current)) continue;
+    if (const std::optional<uint32_t> id = NumberOf(key, failures)) {
+      target[at] = *id;
+    } else if (const std::optional<uint32_t> held = classes_.Entry(at)) {
+      target[at] = *held;
+    }
+  }
+  if (!bridging_ || !complete) return target;
+  classes_.ForEach([&](const fl_address_prefix& at, uint32_t current) {
+    if (target.contains(at)) return;
+    const ClassKey key{EffectiveClass(wanted, at), current};
+    target[at] = NumberOf(key, failures).value_or(current);
+  });
+  return target;
+}
+
+std::optional<uint32_t> PolicyTables::NumberOf(const ClassKey& key, Failures& failures) {
+  absl::StatusOr<uint32_t> id = numbers_.Take(key);
+  absl::Status status = id.status();
+  if (status.ok()) status = AddToAllSets(*id, key);
+  if (status.ok()) return *id;
+  FailGroups(failures, key,
+             WrapError(status, absl::StrCat("publish the class of addresses in {",
+                                            absl::StrJoin(key.groups, ", "), "}")));
+  return std::nullopt;
+}
+
+absl::Status PolicyTables::AddToAllSets(uint32_t id, const ClassKey& key) {
+  if (id == 0 || published_.contains(id)) return absl::OkStatus();
+  absl::Status status;
+  sets_.ForEach([&](HeldSet& set) {
+    if (set.broken || !status.ok()) return;
+    status = sets_.generations().AddClass(set.generation, id, key);
+  });
+  // A generation that is built later is built with every class that is known.
+  if (status.ok()) published_.insert(id);
+  return status;
+}
+
+void PolicyTables::WriteChanges(const std::vector<ClassChange>& changes, Failures& failures) {
+  std::set<std::pair<uint32_t, uint32_t>> transitions;
+  for (const ClassChange& change : changes) {
+    const uint32_t before = classes_.Effective(change.at);
+    if (absl::Status written = classes_.Write(change); !written.ok()) {
+      const ClassKey* key = ClassAt(change.to.value_or(before));
+      FailGroups(failures, key != nullptr ? *key : ClassKey{},
+                 WrapError(written, absl::StrCat("classify ", FromAbi(change.at.address).ToString())));
+      continue;
+    }
+    const uint32_t after = classes_.Effective(change.at);
+    if (before != after) transitions.emplace(before, after);
+  }
+  BumpEpochs(transitions, failures);
+}
+
+void PolicyTables::BumpEpochs(const std::set<std::pair<uint32_t, uint32_t>>& transitions,
+                              Failures& failures) {
+  sets_.ForEach([&](const HeldSet& set) {
+    for (const auto& [before, after] : transitions) {
+      if (set.broken || set.generation.RowOf(before) != set.generation.RowOf(after)) {
+        pending_bumps_.insert(set.index);
+        break;
+      }
+    }
+  });
+  for (auto index = pending_bumps_.begin(); index != pending_bumps_.end();) {
+    absl::Status bumped = sets_.At(*index) == nullptr ? absl::OkStatus() : sets_.BumpEpoch(*index);
+    if (bumped.ok()) {
+      index = pending_bumps_.erase(index);
+      continue;
+    }
+    Fail(failures, "PolicySet", sets_.At(*index)->name, WrapError(bumped, "have connections decided again"));
+    ++index;
+  }
+}
+
+absl::Status PolicyTables::Reclaim() {
+  std::vector<uint32_t> unused;
+  for (const auto& [id, key] : numbers_.known()) {
+    if (!classes_.InUse(id)) unused.push_back(id);
+  }
+  for (const uint32_t id : numbers_.unknown()) {
+    if (!classes_.InUse(id)) unused.push_back(id);
+  }
+  for (const uint32_t id : unused) {
+    published_.erase(id);
+    absl::Status status;
+    sets_.ForEach([&](HeldSet& set) {
+      if (status.ok() && !set.broken) status = sets_.generations().RemoveClass(set.generation, id);
+    });
+    RETURN_IF_ERROR(status);
+    RETURN_IF_ERROR(numbers_.Free(id));
+  }
+  RETURN_IF_ERROR(numbers_.ForgetUnusedNames());
+  RETURN_IF_ERROR(sets_.Reclaim());
+  classes_changed_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status PolicyTables::Verify() {
+  RETURN_IF_ERROR(sets_.Verify());
+  return classes_.Verify();
+}
+
+const ClassKey* PolicyTables::ClassAt(uint32_t number) const {
+  auto known = numbers_.known().find(number);
+  return known == numbers_.known().end() ? nullptr : &known->second;
+}
+
+}  // namespace fairlead::datapath

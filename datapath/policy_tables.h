@@ -1,0 +1,74 @@
+// Policies in the kernel: publishes sets, groups and classes in the order that leaves no packet
+// between two policies (design of abi/policy.h), and takes back what nothing needs any more.
+//
+//   1. rows of new classes in every generation in force
+//   2. address -> class
+//   3. epochs of the sets whose bits changed for that address
+//   4. new generations, each put in force by one write
+//   -- the caller points endpoints to their sets --
+//   5. sets and groups that nothing mentions, then 1-3 again without them
+//   6. after a grace period: generations, rows, numbers
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "datapath/class_map.h"
+#include "datapath/class_numbers.h"
+#include "datapath/datapath.h"
+#include "datapath/desired_state.h"
+#include "datapath/set_table.h"
+
+namespace fairlead::datapath {
+
+using Failures = std::vector<ApplyReport::Failure>;
+
+class PolicyTables {
+ public:
+  PolicyTables(KernelMaps& kernel, WriteStats& stats, NameTable& names);
+
+  absl::Status Load();
+
+  // Steps 1-4. What is in force for an object that fails stays in force.
+  void Publish(const DesiredState& desired, Failures& failures);
+  // Step 5. `sets_in_use`: numbers that endpoints point to.
+  void Retire(const DesiredState& desired, const std::set<uint32_t>& sets_in_use, Failures& failures);
+  // Step 6; call after a grace period.
+  bool HasGarbage() const { return sets_.HasGarbage() || classes_changed_; }
+  absl::Status Reclaim();
+  absl::Status Verify();
+
+  SetTable& sets() { return sets_; }
+  const SetTable& sets() const { return sets_; }
+  // Words for `number` of a class: the groups that its addresses are in.
+  const ClassKey* ClassAt(uint32_t number) const;
+
+ private:
+  using Classification = std::map<IpPrefix, policy::AddressClass>;
+
+  void TakeGroups(const DesiredState& desired);
+  bool DropGroups(const DesiredState& desired);
+  void PublishClasses(bool complete, Failures& failures);
+  ClassTarget Number(const Classification& classification, bool complete, Failures& failures);
+  std::optional<uint32_t> NumberOf(const ClassKey& key, Failures& failures);
+  absl::Status AddToAllSets(uint32_t id, const ClassKey& key);
+  void WriteChanges(const std::vector<ClassChange>& changes, Failures& failures);
+  void BumpEpochs(const std::set<std::pair<uint32_t, uint32_t>>& transitions, Failures& failures);
+  std::set<std::string> MentionedGroups() const;
+
+  SetTable sets_;
+  ClassNumbers numbers_;
+  ClassMap classes_;
+  std::map<std::string, policy::AddressGroup> groups_;  // as last published, or tried to
+  bool classes_dirty_ = true;                           // groups_ and the maps may differ
+  bool bridging_ = false;                               // classes with an alias are in the maps
+  bool classes_changed_ = false;                        // since Reclaim
+  std::set<uint32_t> pending_bumps_;
+  absl::flat_hash_set<uint32_t> published_;  // classes that every generation in force knows
+};
+
+}  // namespace fairlead::datapath

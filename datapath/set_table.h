@@ -1,0 +1,70 @@
+// The policy sets of the node: a number for each name, and which generation is in force under it.
+// One aligned 8-byte write of the map "policy_set" puts a new generation in force.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "datapath/generation_store.h"
+#include "datapath/id_pool.h"
+#include "datapath/names.h"
+
+namespace fairlead::datapath {
+
+struct HeldSet {
+  uint32_t index = 0;
+  std::string name;  // empty: a predecessor's, not met again yet
+  Generation generation;
+  bool broken = false;  // its generation is not whole: it has no rows that could be added to
+};
+
+class SetTable {
+ public:
+  SetTable(KernelMaps& kernel, WriteStats& stats, NameTable& names);
+
+  absl::Status Load();
+
+  // Makes the set say `rules`: a new generation is built beside the one in force, then put in force.
+  // On failure the old one stays.
+  absl::Status Put(const std::string& name, const policy::PolicySet& rules, const ClassesById& classes);
+  // Gives a set that a predecessor made its name back, if it says the same.
+  void Meet(const std::string& name, const policy::PolicySet& rules, const ClassesById& classes);
+  // Nothing points to it any more. Its number is free after Reclaim.
+  absl::Status Remove(uint32_t index);
+  // Connections decided under the set are decided again by their next packet.
+  absl::Status BumpEpoch(uint32_t index);
+
+  const HeldSet* Find(const std::string& name) const;
+  const HeldSet* At(uint32_t index) const;
+  void ForEach(const std::function<void(HeldSet&)>& visit);
+  // A predecessor's rules are in force whose text is not known.
+  bool HasUnknown() const;
+  uint32_t EpochOf(uint32_t index) const { return entries_.Get(index).epoch; }
+  // The set whose generation in force has this index; nullptr: none.
+  const HeldSet* WithGeneration(uint32_t generation) const;
+
+  bool HasGarbage() const { return generations_.HasGarbage() || indexes_.HasQuarantine(); }
+  absl::Status Reclaim();
+  absl::Status Verify();
+  GenerationStore& generations() { return generations_; }
+  const std::map<uint32_t, HeldSet>& held() const { return held_; }
+
+ private:
+  HeldSet* Named(const std::string& name);
+  absl::Status ForgetUnusedNames();
+  absl::Status PutInForce(HeldSet& set, Generation generation);
+
+  NameTable& names_;
+  GenerationStore generations_;
+  Table<MapId::kPolicySet> entries_;
+  IdPool indexes_;
+  std::map<uint32_t, HeldSet> held_;  // by index
+  std::map<std::string, uint32_t> by_name_;
+};
+
+}  // namespace fairlead::datapath
