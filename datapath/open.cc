@@ -1,14 +1,11 @@
 #include "absl/status/status.h"
 #include "datapath/datapath.h"
+#include "datapath/kernel_datapath.h"
 
 namespace fairlead::datapath {
 
 absl::StatusOr<std::unique_ptr<Datapath>> Datapath::Open(const Options& options) {
-  return absl::UnavailableError("load the datapath under " + options.pin_dir + ": no programs are built in");
-}
-
-absl::Status RemoveAll(const Options&) {
-  return absl::OkStatus();
+  return KernelDatapath::Open(options);
 }
 
 }  // namespace fairlead::datapath

@@ -8,13 +8,6 @@
 namespace fairlead::datapath {
 namespace {
 
-void Fail(Failures& failures, const std::string& kind, const std::string& name, const absl::Status& status) {
-  for (const ApplyReport::Failure& held : failures) {
-    if (held.kind == kind && held.name == name) return;  // the first cause is enough
-  }
-  failures.push_back({kind, name, status});
-}
-
 void FailGroups(Failures& failures, const ClassKey& key, const absl::Status& status) {
   for (const std::string& group : key.groups) Fail(failures, "AddressGroup", group, status);
   if (key.groups.empty()) Fail(failures, "AddressGroup", "(addresses of no group)", status);

@@ -19,13 +19,11 @@
 #include "absl/status/status.h"
 #include "datapath/class_map.h"
 #include "datapath/class_numbers.h"
-#include "datapath/datapath.h"
 #include "datapath/desired_state.h"
+#include "datapath/failures.h"
 #include "datapath/set_table.h"
 
 namespace fairlead::datapath {
-
-using Failures = std::vector<ApplyReport::Failure>;
 
 class PolicyTables {
  public:

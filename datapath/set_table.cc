@@ -9,6 +9,8 @@ SharedRules Share(const policy::PolicySet& rules) {
   return std::make_shared<const policy::PolicySet>(rules);
 }
 
+constexpr size_t kHistory = 1024;
+
 NameKey NameOf(const std::string& set) {
   return MakeName(kSetName, {set});
 }
@@ -67,11 +69,20 @@ bool SetTable::HasUnknown() const {
   return false;
 }
 
-const HeldSet* SetTable::WithGeneration(uint32_t generation) const {
+const policy::PolicySet* SetTable::Said(uint32_t generation_number) const {
   for (const auto& [index, set] : held_) {
-    if (set.generation.index == generation) return &set;
+    if (set.generation.value.number == generation_number) return set.generation.rules.get();
+  }
+  for (const auto& [number, rules] : history_) {
+    if (number == generation_number) return rules.get();
   }
   return nullptr;
+}
+
+void SetTable::Retire(Generation generation) {
+  if (generation.rules != nullptr) history_.emplace_back(generation.value.number, generation.rules);
+  if (history_.size() > kHistory) history_.pop_front();
+  generations_.Retire(std::move(generation));
 }
 
 void SetTable::Meet(const std::string& name, const policy::PolicySet& rules, const ClassesById& classes) {
@@ -116,7 +127,7 @@ absl::Status SetTable::PutInForce(HeldSet& set, Generation generation) {
     generations_.Retire(std::move(generation));
     return written;
   }
-  if (set.generation.index != 0 && !set.broken) generations_.Retire(std::move(set.generation));
+  if (set.generation.index != 0 && !set.broken) Retire(std::move(set.generation));
   set.generation = std::move(generation);
   set.broken = false;
   return absl::OkStatus();
@@ -133,7 +144,7 @@ absl::Status SetTable::Remove(uint32_t index) {
     // Left over on failure it does no harm: a name is believed only with the content it stands for.
     names_.Erase(NameOf(set.name)).IgnoreError();
   }
-  if (!set.broken) generations_.Retire(std::move(set.generation));
+  if (!set.broken) Retire(std::move(set.generation));
   indexes_.Retire(index);
   held_.erase(held);
   return absl::OkStatus();

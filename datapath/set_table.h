@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -45,8 +46,8 @@ class SetTable {
   // A predecessor's rules are in force whose text is not known.
   bool HasUnknown() const;
   uint32_t EpochOf(uint32_t index) const { return entries_.Get(index).epoch; }
-  // The set whose generation in force has this index; nullptr: none.
-  const HeldSet* WithGeneration(uint32_t generation) const;
+  // What a generation says or said, by its number; nullptr when that is too long ago.
+  const policy::PolicySet* Said(uint32_t generation_number) const;
 
   bool HasGarbage() const { return generations_.HasGarbage() || indexes_.HasQuarantine(); }
   absl::Status Reclaim();
@@ -58,6 +59,7 @@ class SetTable {
   HeldSet* Named(const std::string& name);
   absl::Status ForgetUnusedNames();
   absl::Status PutInForce(HeldSet& set, Generation generation);
+  void Retire(Generation generation);
 
   NameTable& names_;
   GenerationStore generations_;
@@ -65,6 +67,8 @@ class SetTable {
   IdPool indexes_;
   std::map<uint32_t, HeldSet> held_;  // by index
   std::map<std::string, uint32_t> by_name_;
+  // Of generations that are no longer in force, for events that are read late.
+  std::deque<std::pair<uint32_t, SharedRules>> history_;
 };
 
 }  // namespace fairlead::datapath

@@ -68,6 +68,22 @@ struct fl_ct_life {
 };
 FL_ABI_SIZE(fl_ct_life, 8);
 
+#define FL_CT_IDLE_NEW_S 30
+#define FL_CT_IDLE_TCP_S 10800 /* beyond the default keepalive of 2 h */
+#define FL_CT_IDLE_HALF_CLOSED_S 3600
+#define FL_CT_IDLE_CLOSING_S 10
+#define FL_CT_IDLE_UDP_S 180
+#define FL_CT_IDLE_OTHER_S 60
+
+/* Seconds without a packet after which the sweep ends a connection. `protocol`: IANA. */
+static inline __u32 fl_ct_idle_limit_s(__u8 protocol, struct fl_ct_life life) {
+  if (life.state == FL_CT_CLOSING) return FL_CT_IDLE_CLOSING_S;
+  if (life.state == FL_CT_NEW) return FL_CT_IDLE_NEW_S;
+  if (protocol == 6 || protocol == 132) /* TCP, SCTP */
+    return life.flags & (FL_CT_FIN_CLIENT | FL_CT_FIN_SERVER) ? FL_CT_IDLE_HALF_CLOSED_S : FL_CT_IDLE_TCP_S;
+  return protocol == 17 ? FL_CT_IDLE_UDP_S : FL_CT_IDLE_OTHER_S; /* UDP */
+}
+
 struct fl_ct_record {
   struct fl_ct_key key;   /* of the client's tuple */
   struct fl_ct_life life;

@@ -11,13 +11,6 @@
 #define PASS_NS 500000000ull   /* from the end of a pass to the next */
 #define SAMPLE_NS 400000000ull /* over which the rate of jiffies is measured at least */
 
-/* Idle time after which a connection ends, seconds. */
-#define IDLE_NEW_S 30
-#define IDLE_TCP_S 10800         /* beyond the default keepalive of 2 h */
-#define IDLE_TCP_HALF_CLOSED_S 3600
-#define IDLE_CLOSING_S 10
-#define IDLE_UDP_S 180
-#define IDLE_OTHER_S 60
 
 struct sweep_timer {
   struct bpf_timer timer;
@@ -29,15 +22,6 @@ struct {
   __type(key, __u32);
   __type(value, struct sweep_timer);
 } ct_timer MAP;
-
-static __always_inline __u32 idle_limit_s(const struct fl_ct_record *r, struct fl_ct_life life) {
-  __u8 protocol = r->key.protocol;
-  if (life.state == FL_CT_CLOSING) return IDLE_CLOSING_S;
-  if (life.state == FL_CT_NEW) return IDLE_NEW_S;
-  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_SCTP)
-    return life.flags & (FL_CT_FIN_CLIENT | FL_CT_FIN_SERVER) ? IDLE_TCP_HALF_CLOSED_S : IDLE_TCP_S;
-  return protocol == PROTOCOL_UDP ? IDLE_UDP_S : IDLE_OTHER_S;
-}
 
 /* Whether endpoint `index` still has one of the connection's addresses. */
 static __always_inline bool endpoint_is_gone(__u32 index, const struct fl_ct_record *r, bool first) {
@@ -65,7 +49,7 @@ static __always_inline void visit_slot(__u32 slot, struct fl_ct_table *table) {
   bool gone = endpoint_is_gone(r->client_endpoint, r, client_first);
   if (!(life.flags & FL_CT_TRANSLATED)) gone |= endpoint_is_gone(r->server_endpoint, r, !client_first);
   __u32 idle = (__u32)bpf_jiffies64() - r->last_seen;
-  bool expired = table->hz && (__s32)idle > 0 && idle / table->hz >= idle_limit_s(r, life);
+  bool expired = table->hz && (__s32)idle > 0 && idle / table->hz >= fl_ct_idle_limit_s(r->key.protocol, life);
   if ((gone || expired) && connection_end(slot, life.generation)) table->expired += 1;
 }
 

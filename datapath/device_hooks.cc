@@ -1,0 +1,149 @@
+#include "datapath/device_hooks.h"
+
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace fairlead::datapath {
+namespace {
+
+// What comes in by the host's end of a pod's link is the pod's egress.
+const std::array<const char*, 2>& ProgramsOf(DeviceRole role) {
+  static constexpr std::array<const char*, 2> kPod = {"pod_egress_entry", "pod_ingress_entry"};
+  static constexpr std::array<const char*, 2> kNode = {"node_ingress_entry", "node_egress_entry"};
+  static constexpr std::array<const char*, 2> kOverlay = {"overlay_ingress_entry", "overlay_egress_entry"};
+  switch (role) {
+    case DeviceRole::kPod:
+      return kPod;
+    case DeviceRole::kNode:
+      return kNode;
+    case DeviceRole::kOverlay:
+      return kOverlay;
+  }
+  return kPod;
+}
+
+std::vector<DeviceHook> HooksOf(uint32_t ifindex, DeviceRole role) {
+  const auto& programs = ProgramsOf(role);
+  return {{ifindex, true, programs[0]}, {ifindex, false, programs[1]}};
+}
+
+std::string DeviceName(uint32_t ifindex) {
+  char name[IF_NAMESIZE];
+  return if_indextoname(ifindex, name) != nullptr ? name : absl::StrCat("device ", ifindex);
+}
+
+std::vector<std::string> EntryPrograms() {
+  std::vector<std::string> programs;
+  for (DeviceRole role : {DeviceRole::kPod, DeviceRole::kNode, DeviceRole::kOverlay}) {
+    for (const char* program : ProgramsOf(role)) programs.push_back(program);
+  }
+  return programs;
+}
+
+DeviceRole RoleOf(const std::string& program) {
+  for (DeviceRole role : {DeviceRole::kNode, DeviceRole::kOverlay}) {
+    for (const char* held : ProgramsOf(role)) {
+      if (program == held) return role;
+    }
+  }
+  return DeviceRole::kPod;
+}
+
+}  // namespace
+
+absl::StatusOr<DeviceHooks> DeviceHooks::Open(const BpfObject& object,
+                                              std::unique_ptr<HookStrategy> strategy) {
+  DeviceHooks hooks(object, std::move(strategy));
+  ASSIGN_OR_RETURN(const std::vector<DeviceHook> leftovers, hooks.strategy_->Leftovers(EntryPrograms()));
+  for (const DeviceHook& hook : leftovers) {
+    RETURN_IF_ERROR(hooks.strategy_->Attach(hook, object.ProgramFd(hook.program)));
+    hooks.attached_[hook.ifindex] = RoleOf(hook.program);
+  }
+  return hooks;
+}
+
+absl::Status DeviceHooks::Attach(uint32_t ifindex, DeviceRole role) {
+  if (Has(ifindex) && Check(ifindex, role).ok()) return absl::OkStatus();
+  for (const DeviceHook& hook : HooksOf(ifindex, role)) {
+    RETURN_IF_ERROR(strategy_->Attach(hook, object_->ProgramFd(hook.program)));
+  }
+  attached_[ifindex] = role;
+  return absl::OkStatus();
+}
+
+absl::Status DeviceHooks::Detach(uint32_t ifindex) {
+  auto held = attached_.find(ifindex);
+  const DeviceRole role = held == attached_.end() ? DeviceRole::kPod : held->second;
+  for (const DeviceHook& hook : HooksOf(ifindex, role)) RETURN_IF_ERROR(strategy_->Detach(hook));
+  if (held != attached_.end()) attached_.erase(held);
+  return absl::OkStatus();
+}
+
+absl::Status DeviceHooks::DetachOthers(DeviceRole role, const std::vector<uint32_t>& wanted) {
+  std::vector<uint32_t> others;
+  for (const auto& [ifindex, held] : attached_) {
+    if (held == role && std::find(wanted.begin(), wanted.end(), ifindex) == wanted.end()) {
+      others.push_back(ifindex);
+    }
+  }
+  for (const uint32_t ifindex : others) RETURN_IF_ERROR(Detach(ifindex));
+  return absl::OkStatus();
+}
+
+absl::Status DeviceHooks::Check(uint32_t ifindex, DeviceRole role) const {
+  for (const DeviceHook& hook : HooksOf(ifindex, role)) {
+    ASSIGN_OR_RETURN(const auto held, strategy_->Query(ifindex, hook.ingress));
+    const uint32_t ours = object_->ProgramId(hook.program);
+    const bool found = std::any_of(held.begin(), held.end(),
+                                   [&](const HookedProgram& program) { return program.program_id == ours; });
+    if (!found) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(hook.program, " is not attached to ", strategy_->name(),
+                       hook.ingress ? " ingress" : " egress", " of ", DeviceName(ifindex)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+uint64_t DeviceHooks::Mend() {
+  uint64_t mended = 0;
+  std::vector<uint32_t> gone;
+  for (const auto& [ifindex, role] : attached_) {
+    if (Check(ifindex, role).ok()) continue;
+    char name[IF_NAMESIZE];
+    if (if_indextoname(ifindex, name) == nullptr) {
+      gone.push_back(ifindex);
+    } else if (Attach(ifindex, role).ok()) {
+      ++mended;
+    }
+  }
+  for (const uint32_t ifindex : gone) Detach(ifindex).IgnoreError();  // its links died with it
+  return mended;
+}
+
+std::vector<AttachedProgram> DeviceHooks::List() const {
+  std::vector<AttachedProgram> list;
+  for (const auto& [ifindex, role] : attached_) {
+    for (const DeviceHook& hook : HooksOf(ifindex, role)) {
+      const std::string where =
+          absl::StrCat(strategy_->name(), hook.ingress ? " ingress of " : " egress of ", DeviceName(ifindex));
+      const auto held = strategy_->Query(ifindex, hook.ingress);
+      const uint32_t ours = object_->ProgramId(hook.program);
+      bool found = false;
+      for (const HookedProgram& program : held.ok() ? *held : std::vector<HookedProgram>()) {
+        const bool is_ours = program.program_id == ours;
+        found = found || is_ours;
+        list.push_back({where, is_ours ? hook.program : program.name, program.program_id, is_ours});
+      }
+      if (!found) list.push_back({where, absl::StrCat(hook.program, " (missing)"), 0, false});
+    }
+  }
+  return list;
+}
+
+}  // namespace fairlead::datapath

@@ -1,0 +1,244 @@
+#include "datapath/kernel_datapath.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "datapath/bpf_error.h"
+#include "datapath/connection_reader.h"
+#include "datapath/flow_names.h"
+#include "datapath/instance_lock.h"
+#include "datapath/map_usage.h"
+#include "datapath/socket_hooks.h"
+#include "datapath/words.h"
+
+namespace fairlead::datapath {
+namespace {
+
+// Programs by enum fl_stage: the stage's name with underscores.
+std::string StageProgram(uint32_t stage) {
+  std::string name = StageName(stage);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+// Runs a program that looks at no packet.
+absl::Status RunOnce(int program_fd, const char* name) {
+  std::array<uint8_t, 64> packet{};
+  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet.data(), .data_size_in = packet.size(),
+              .repeat = 1);
+  if (bpf_prog_test_run_opts(program_fd, &options) != 0) return BpfError(errno, absl::StrCat("run ", name));
+  if (options.retval != 0) {
+    return absl::InternalError(absl::StrCat("run ", name, ": it failed at step ", options.retval));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Datapath>> KernelDatapath::Open(const Options& options) {
+  ASSIGN_OR_RETURN(UniqueFd lock, LockPinDir(options.pin_dir));
+  std::unique_ptr<KernelDatapath> datapath(new KernelDatapath(options, std::move(lock)));
+  RETURN_IF_ERROR(datapath->Start());
+  return datapath;
+}
+
+KernelDatapath::~KernelDatapath() = default;
+
+absl::Status KernelDatapath::Start() {
+  // Kernels before 5.11 count maps against this limit; a refusal matters only there.
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_MEMLOCK, &unlimited);
+
+  ASSIGN_OR_RETURN(BpfObject object, BpfObject::Load(options_.pin_dir, options_.max_connections));
+  object_ = std::make_unique<BpfObject>(std::move(object));
+  ASSIGN_OR_RETURN(maps_, LibbpfMaps::Open(object_->Maps()));
+  ASSIGN_OR_RETURN(Ledger ledger, Ledger::Open(absl::StrCat(options_.pin_dir, "/ledger_v1")));
+  ledger_ = std::make_unique<Ledger>(std::move(ledger));
+  ASSIGN_OR_RETURN(wiring_, NodeWiring::Open(*ledger_, stats_, options_.node_devices));
+  reconciler_ = std::make_unique<Reconciler>(*maps_, stats_, *wiring_);
+  RETURN_IF_ERROR(reconciler_->Load());
+  ASSIGN_OR_RETURN(events_, EventReader::Open(object_->MapFd("events"), object_->MapFd("events_lost")));
+
+  // From here on what is attached changes, program by program, each in place.
+  RETURN_IF_ERROR(PublishStages());
+  const bool use_tcx = !options_.force_clsact && HasTcx();
+  ASSIGN_OR_RETURN(DeviceHooks hooks,
+                   DeviceHooks::Open(*object_, use_tcx ? TcxStrategy(LinkDir()) : ClsactStrategy()));
+  hooks_ = std::make_unique<DeviceHooks>(std::move(hooks));
+  if (!options_.cgroup_dir.empty()) {
+    RETURN_IF_ERROR(AttachSocketHooks(*object_, options_.cgroup_dir, LinkDir()));
+  }
+  return ArmSweep();
+}
+
+absl::Status KernelDatapath::PublishStages() {
+  const int fd = object_->MapFd("stage_program");
+  for (uint32_t stage = 0; stage < FL_STAGE_COUNT; ++stage) {
+    const int program = object_->ProgramFd(StageProgram(stage));
+    if (program < 0) continue;  // a hook that is no device's
+    if (bpf_map_update_elem(fd, &stage, &program, BPF_ANY) != 0) {
+      return BpfError(errno, absl::StrCat("publish stage ", StageName(stage)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KernelDatapath::ArmSweep() {
+  return RunOnce(object_->ProgramFd("sweep_arm"), "sweep_arm");
+}
+
+absl::StatusOr<ApplyReport> KernelDatapath::Apply(const DesiredState& desired, bool verify) {
+  const WriteStats before = stats_;
+  ApplyReport report;
+  if (verify) {
+    stats_.repaired += hooks_->Mend();
+    const absl::Status status = wiring_->Verify();
+    if (!status.ok()) Fail(report.failures, "NodeConfig", desired.settings.node, status);
+  }
+  wiring_->Prepare(desired.settings, report.failures);
+  if (const absl::Status status = AttachNode(desired); !status.ok()) {
+    Fail(report.failures, "NodeConfig", desired.settings.node,
+         WrapError(status, "attach to the node's devices"));
+  }
+  NodeFacts facts = wiring_->facts();
+  facts.endpoint_quota = options_.max_connections / kEndpointShare;
+  reconciler_->Apply(desired, facts, verify, report.failures);
+  wiring_->Publish(desired, report.failures);
+  wiring_->Retire(desired, report.failures);
+  report.writes = stats_.writes - before.writes;
+  report.repaired = stats_.repaired - before.repaired;
+  return report;
+}
+
+absl::Status KernelDatapath::AttachNode(const DesiredState& desired) {
+  std::vector<uint32_t> devices;
+  for (const netlink::Link& device : wiring_->devices()) {
+    devices.push_back(device.ifindex);
+    if (!hooks_->Has(device.ifindex)) RETURN_IF_ERROR(hooks_->Attach(device.ifindex, DeviceRole::kNode));
+  }
+  std::vector<uint32_t> overlay;
+  if (const uint32_t ifindex = wiring_->facts().overlay_ifindex; ifindex != 0) {
+    overlay.push_back(ifindex);
+    if (!hooks_->Has(ifindex)) RETURN_IF_ERROR(hooks_->Attach(ifindex, DeviceRole::kOverlay));
+  }
+  if (!desired.complete) return absl::OkStatus();
+  RETURN_IF_ERROR(hooks_->DetachOthers(DeviceRole::kNode, devices));
+  return hooks_->DetachOthers(DeviceRole::kOverlay, overlay);
+}
+
+absl::Status KernelDatapath::AttachPod(uint32_t ifindex) {
+  return hooks_->Attach(ifindex, DeviceRole::kPod);
+}
+
+absl::Status KernelDatapath::DetachPod(uint32_t ifindex) {
+  return hooks_->Detach(ifindex);
+}
+
+absl::Status KernelDatapath::CheckEndpoint(const std::string& key) const {
+  const HeldEndpoint* held = reconciler_->endpoints().Find(key);
+  if (held == nullptr) {
+    return absl::NotFoundError(absl::StrCat("check endpoint ", key, ": the datapath does not hold it"));
+  }
+  const LocalEndpoint& endpoint = held->applied;
+  auto differs = [&](const std::string& what) {
+    return absl::FailedPreconditionError(absl::StrCat("check endpoint ", key, ": ", what));
+  };
+  RETURN_IF_ERROR(
+      WrapError(hooks_->Check(endpoint.ifindex, DeviceRole::kPod), absl::StrCat("check endpoint ", key)));
+  // From the kernel, not from what we believe.
+  fl_endpoint entry{};
+  ASSIGN_OR_RETURN(bool found, maps_->Lookup(MapId::kEndpoint, &held->index, &entry));
+  if (BytesOf(entry) != BytesOf(reconciler_->endpoints().EntryOf(held->index))) {
+    return differs(absl::StrCat("map endpoint[", held->index, "] is not as written"));
+  }
+  if ((entry.flags & FL_ENDPOINT_READY) == 0) return differs("its policy is not in force yet");
+  uint32_t index = 0;
+  ASSIGN_OR_RETURN(found, maps_->Lookup(MapId::kPodDevice, &endpoint.ifindex, &index));
+  if (!found || index != held->index) return differs("map pod_device does not lead from its link to it");
+  for (const IpAddress& address : endpoint.addresses) {
+    const fl_address at = ToAbi(address);
+    fl_location location{};
+    ASSIGN_OR_RETURN(found, maps_->Lookup(MapId::kLocation, &at, &location));
+    if (!found || location.kind != FL_LOCATION_LOCAL_POD || location.index != held->index) {
+      return differs(absl::StrCat("map location does not say that ", address.ToString(), " is its address"));
+    }
+  }
+  return wiring_->Check(endpoint);
+}
+
+uint32_t KernelDatapath::PodMtu() const {
+  return wiring_->facts().underlay_mtu;
+}
+
+uint32_t KernelDatapath::RemotePodMtu() const {
+  return wiring_->facts().underlay_mtu - wiring_->facts().overlay_overhead;
+}
+
+absl::StatusOr<Explanation> KernelDatapath::Explain(const ExplainRequest& request) const {
+  return absl::UnavailableError(absl::StrCat("explain ", request.source.ToString(), " to ",
+                                             request.destination.ToString(), ": no twin is loaded"));
+}
+
+std::vector<MapUsage> KernelDatapath::Maps() const {
+  const std::map<std::string, int> maps = object_->Maps();
+  const uint64_t connections = CountConnections(maps);
+  return ReadMapUsage(maps, {{"ct_record", connections},
+                             {"ct_translation", connections},
+                             {"endpoint", reconciler_->endpoints().size()}});
+}
+
+std::vector<AttachedProgram> KernelDatapath::Programs() const {
+  std::vector<AttachedProgram> programs = hooks_->List();
+  for (AttachedProgram& program : ListSocketHooks(*object_, LinkDir()))
+    programs.push_back(std::move(program));
+  for (uint32_t stage = 0; stage < FL_STAGE_COUNT; ++stage) {
+    const std::string name = StageProgram(stage);
+    uint32_t held = 0;
+    if (object_->ProgramFd(name) < 0 || object_->IsSocketProgram(name)) continue;
+    const bool found = bpf_map_lookup_elem(object_->MapFd("stage_program"), &stage, &held) == 0;
+    programs.push_back(
+        {absl::StrCat("stage ", StageName(stage)), name, held, found && held == object_->ProgramId(name)});
+  }
+  return programs;
+}
+
+std::vector<Feature> KernelDatapath::Features() const {
+  const bool tcx = HasTcx();
+  return {{"tcx", tcx, tcx ? "attaching to devices" : "not there: clsact is used instead"}};
+}
+
+std::vector<ReasonCount> KernelDatapath::Drops() const {
+  return ReadDrops(object_->MapFd("reason_counter"));
+}
+
+std::vector<SetState> KernelDatapath::Sets() const {
+  std::vector<SetState> states;
+  for (const auto& [index, set] : reconciler_->policy().sets().held()) {
+    states.push_back({set.name, set.generation.value.number, reconciler_->policy().sets().EpochOf(index),
+                      reconciler_->endpoints().CountIn(index)});
+  }
+  return states;
+}
+
+absl::Status KernelDatapath::ForEachConnection(const std::function<bool(const Connection&)>& visit) const {
+  return ReadConnections(object_->Maps(), [](uint32_t) { return std::string(); }, visit);
+}
+
+int KernelDatapath::events_fd() const {
+  return events_->fd();
+}
+
+int KernelDatapath::ReadEvents(int limit, const std::function<void(const FlowEvent&)>& visit) {
+  return events_->Read(limit, [&](const fl_event& event, uint64_t lost_before) {
+    visit(NameEvent(event, lost_before, *reconciler_));
+  });
+}
+
+}  // namespace fairlead::datapath

@@ -1,0 +1,61 @@
+#include "datapath/reconciler.h"
+
+#include <algorithm>
+
+namespace fairlead::datapath {
+
+Reconciler::Reconciler(KernelMaps& kernel, WriteStats& stats, PodLinks& links)
+    : kernel_(kernel),
+      names_(kernel, stats),
+      topology_(kernel, stats),
+      policy_(kernel, stats, names_),
+      endpoints_(kernel, stats, topology_, policy_.sets(), links) {}
+
+absl::Status Reconciler::Load() {
+  RETURN_IF_ERROR(names_.Load());
+  RETURN_IF_ERROR(topology_.Load());
+  RETURN_IF_ERROR(policy_.Load());
+  return endpoints_.Load();
+}
+
+void Reconciler::Publish(const DesiredState& desired, const NodeFacts& facts, Failures& failures) {
+  topology_.Publish(desired, facts, failures);
+  policy_.Publish(desired, failures);
+  endpoints_.Publish(desired, failures);
+}
+
+void Reconciler::Apply(const DesiredState& desired, const NodeFacts& facts, bool verify, Failures& failures) {
+  Publish(desired, facts, failures);
+  const bool something_full = std::any_of(failures.begin(), failures.end(), [](const auto& failure) {
+    return absl::IsResourceExhausted(failure.status);
+  });
+  if (something_full && HasGarbage() && Reclaim().ok()) {
+    failures.clear();
+    Publish(desired, facts, failures);
+  }
+  endpoints_.Retire(desired, failures);
+  policy_.Retire(desired, endpoints_.SetsInUse(), failures);
+  topology_.Retire(desired, failures);
+  if (const absl::Status status = topology_.PublishRouteEpoch(); !status.ok()) {
+    Fail(failures, "NodeConfig", desired.settings.node, status);
+  }
+  if (!verify) return;
+  absl::Status status = Verify();
+  if (status.ok() && desired.complete && HasGarbage()) status = Reclaim();
+  if (!status.ok()) Fail(failures, "NodeConfig", desired.settings.node, WrapError(status, "verify the maps"));
+}
+
+absl::Status Reconciler::Reclaim() {
+  kernel_.WaitForReaders();
+  endpoints_.Reclaim();
+  return policy_.Reclaim();
+}
+
+absl::Status Reconciler::Verify() {
+  RETURN_IF_ERROR(topology_.Verify());
+  RETURN_IF_ERROR(policy_.Verify());
+  RETURN_IF_ERROR(endpoints_.Verify());
+  return names_.Verify();
+}
+
+}  // namespace fairlead::datapath

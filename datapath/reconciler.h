@@ -1,0 +1,39 @@
+// Makes the kernel's maps hold a desired state: what is new first and whole, then what points to it,
+// and only then, when everything is known, what is no longer wanted.
+#pragma once
+
+#include "absl/status/status.h"
+#include "datapath/datapath.h"
+#include "datapath/endpoint_table.h"
+#include "datapath/policy_tables.h"
+#include "datapath/topology.h"
+
+namespace fairlead::datapath {
+
+class Reconciler {
+ public:
+  Reconciler(KernelMaps& kernel, WriteStats& stats, PodLinks& links);
+
+  // Adopts what a predecessor wrote.
+  absl::Status Load();
+  // With `verify` every map is also read back, mended, and freed of what only grace periods kept.
+  void Apply(const DesiredState& desired, const NodeFacts& facts, bool verify, Failures& failures);
+
+  const Topology& topology() const { return topology_; }
+  const PolicyTables& policy() const { return policy_; }
+  const EndpointTable& endpoints() const { return endpoints_; }
+
+ private:
+  void Publish(const DesiredState& desired, const NodeFacts& facts, Failures& failures);
+  bool HasGarbage() const { return policy_.HasGarbage(); }
+  absl::Status Reclaim();
+  absl::Status Verify();
+
+  KernelMaps& kernel_;
+  NameTable names_;
+  Topology topology_;
+  PolicyTables policy_;
+  EndpointTable endpoints_;
+};
+
+}  // namespace fairlead::datapath

@@ -1,0 +1,225 @@
+#include "tests/datapath/lab_node.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/netlink/address.h"
+#include "base/netlink/link.h"
+#include "base/netlink/route.h"
+#include "base/netns.h"
+#include "tests/base/private_netns.h"
+
+namespace fairlead::datapath {
+namespace {
+
+[[noreturn]] void Die(const std::string& what) {
+  std::fprintf(stderr, "%s: %s (this test needs root)\n", what.c_str(), std::strerror(errno));
+  std::exit(1);
+}
+
+void Must(const absl::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  std::exit(1);
+}
+
+template <typename T>
+T Must(absl::StatusOr<T> value) {
+  Must(value.status());
+  return *std::move(value);
+}
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
+SocketAddress ToSockaddr(const IpAddress& address, uint16_t port) {
+  SocketAddress result;
+  const std::string bytes = address.ToBytes();
+  if (address.is_v4()) {
+    auto* v4 = reinterpret_cast<sockaddr_in*>(&result.storage);
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    memcpy(&v4->sin_addr, bytes.data(), bytes.size());
+    result.size = sizeof(*v4);
+  } else {
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&result.storage);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    memcpy(&v6->sin6_addr, bytes.data(), bytes.size());
+    result.size = sizeof(*v6);
+  }
+  return result;
+}
+
+UniqueFd MakeSocket(int netns, const IpAddress& address, int type) {
+  std::optional<NetnsScope> scope;
+  if (netns >= 0) scope.emplace(Must(NetnsScope::Enter(netns)));
+  UniqueFd fd(socket(address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) Die("socket");
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  return fd;
+}
+
+bool Wait(int fd, short events, int timeout_ms) {
+  pollfd waiting{fd, events, 0};
+  return poll(&waiting, 1, timeout_ms) == 1;
+}
+
+std::string& MutableBpfDir() {
+  static std::string dir;
+  return dir;
+}
+
+}  // namespace
+
+const std::string& BpfDir() {
+  return MutableBpfDir();
+}
+
+void BecomeNode() {
+  if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) Die("unshare");
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) Die("make mounts private");
+  // A tmpfs over /mnt, seen by this process alone.
+  if (mount("tmpfs", "/mnt", "tmpfs", 0, nullptr) != 0) Die("mount tmpfs");
+  MutableBpfDir() = "/mnt/bpf";
+  mkdir("/mnt/bpf", 0700);
+  if (mount("bpf", "/mnt/bpf", "bpf", 0, nullptr) != 0) Die("mount bpffs");
+}
+
+LabNode::LabNode() : socket_(Must(netlink::Socket::Open())), outside_(NewPrivateNetns()) {
+  Must(netlink::ChangeLink(socket_, 1, {.up = true}));
+  Must(netlink::CreateVeth(socket_,
+                           {.name = "uplink", .peer_name = "uplink", .peer_netns_fd = outside_.get()}));
+  netlink::Socket outside = Must(netlink::Socket::OpenIn(outside_.get()));
+  auto number = [](netlink::Socket& socket, const char* v4, const char* v6) {
+    const uint32_t ifindex = Must(netlink::FindLink(socket, "uplink")).ifindex;
+    Must(netlink::ChangeLink(socket, ifindex, {.up = true}));
+    Must(netlink::AddAddress(socket, ifindex, *IpAddress::Parse(v4), 24));
+    Must(netlink::AddAddress(socket, ifindex, *IpAddress::Parse(v6), 64));
+  };
+  number(socket_, "192.168.50.1", "fd00:50::1");
+  number(outside, "192.168.50.2", "fd00:50::2");
+}
+
+LabNode::~LabNode() {
+  const auto uplink = netlink::FindLink(socket_, "uplink");
+  if (uplink.ok()) netlink::DeleteLink(socket_, uplink->ifindex).IgnoreError();
+}
+
+LabPod& LabNode::AddPod(const std::string& name, int number) {
+  auto pod = std::make_unique<LabPod>();
+  pod->netns = NewPrivateNetns();
+  LocalEndpoint& e = pod->endpoint;
+  e.key = name + "/eth0";
+  e.namespace_name = "test";
+  e.pod_name = name;
+  e.generation = static_cast<uint32_t>(number);
+  e.host_interface = absl::StrCat("flp", name);
+  const auto byte = static_cast<uint8_t>(number);
+  e.mac = {0x02, 0, 0, 0, 1, byte};
+  e.host_mac = {0x02, 0, 0, 0, 2, byte};
+  e.addresses = {*IpAddress::Parse(absl::StrCat("10.244.1.", number)),
+                 *IpAddress::Parse(absl::StrCat("fd00:10:244:1::", number))};
+  e.policy_known = true;
+  Must(netlink::CreateVeth(socket_, {.name = e.host_interface,
+                                     .mac = e.host_mac,
+                                     .peer_name = "eth0",
+                                     .peer_mac = e.mac,
+                                     .peer_netns_fd = pod->netns.get()}));
+  e.ifindex = Must(netlink::FindLink(socket_, e.host_interface)).ifindex;
+  Must(netlink::ChangeLink(socket_, e.ifindex, {.up = true}));
+
+  netlink::Socket inside = Must(netlink::Socket::OpenIn(pod->netns.get()));
+  Must(netlink::ChangeLink(inside, 1, {.up = true}));
+  const uint32_t eth0 = Must(netlink::FindLink(inside, "eth0")).ifindex;
+  Must(netlink::ChangeLink(inside, eth0, {.up = true}));
+  for (const IpAddress& address : e.addresses) {
+    const bool v4 = address.is_v4();
+    Must(netlink::AddAddress(inside, eth0, address, v4 ? 32 : 128));
+    const IpAddress gateway = *IpAddress::Parse(v4 ? "169.254.1.1" : "fe80::1");
+    Must(netlink::ReplaceNeighbour(inside, {.ifindex = eth0, .address = gateway, .mac = e.host_mac}));
+    Must(netlink::ReplaceRoute(inside, {.destination = IpPrefix::Host(gateway), .ifindex = eth0}));
+    Must(netlink::ReplaceRoute(
+        inside,
+        {.destination = *IpPrefix::Parse(v4 ? "0.0.0.0/0" : "::/0"), .gateway = gateway, .ifindex = eth0}));
+  }
+  return *(pods_[name] = std::move(pod));
+}
+
+void LabNode::RemovePod(const std::string& name) {
+  netlink::DeleteLink(socket_, pod(name).endpoint.ifindex).IgnoreError();
+  pods_.erase(name);
+}
+
+DesiredState LabNode::OpenState() const {
+  DesiredState state;
+  state.settings.node = "node-1";
+  state.settings.node_addresses = {*IpAddress::Parse("192.168.50.1"), *IpAddress::Parse("fd00:50::1")};
+  state.settings.pod_cidrs = {*IpPrefix::Parse("10.244.1.0/24"), *IpPrefix::Parse("fd00:10:244:1::/64")};
+  for (const auto& [name, pod] : pods_) state.endpoints[pod->endpoint.key] = pod->endpoint;
+  state.complete = true;
+  return state;
+}
+
+UniqueFd ListenTcp(int netns, const IpAddress& address, uint16_t port) {
+  UniqueFd fd = MakeSocket(netns, address, SOCK_STREAM);
+  const SocketAddress at = ToSockaddr(address, port);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&at.storage), at.size) != 0) Die("bind");
+  if (listen(fd.get(), 16) != 0) Die("listen");
+  return fd;
+}
+
+UniqueFd ConnectTcp(int netns, const IpAddress& address, uint16_t port, int timeout_ms) {
+  UniqueFd fd = MakeSocket(netns, address, SOCK_STREAM | SOCK_NONBLOCK);
+  const SocketAddress to = ToSockaddr(address, port);
+  const int result = connect(fd.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size);
+  if (result != 0 && errno != EINPROGRESS) return UniqueFd();
+  if (result != 0 && !Wait(fd.get(), POLLOUT, timeout_ms)) return UniqueFd();
+  int error = 0;
+  socklen_t size = sizeof(error);
+  getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return UniqueFd();
+  fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
+  return fd;
+}
+
+UniqueFd AcceptTcp(int listener, int timeout_ms) {
+  if (!Wait(listener, POLLIN, timeout_ms)) return UniqueFd();
+  return UniqueFd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+UniqueFd BindUdp(int netns, const IpAddress& address, uint16_t port) {
+  UniqueFd fd = MakeSocket(netns, address, SOCK_DGRAM);
+  const SocketAddress at = ToSockaddr(address, port);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&at.storage), at.size) != 0) Die("bind");
+  return fd;
+}
+
+bool SendUdp(int socket, const IpAddress& to, uint16_t port, const std::string& text) {
+  const SocketAddress at = ToSockaddr(to, port);
+  return sendto(socket, text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&at.storage),
+                at.size) == static_cast<ssize_t>(text.size());
+}
+
+std::string Receive(int socket, int timeout_ms) {
+  if (!Wait(socket, POLLIN, timeout_ms)) return "";
+  char buffer[2048];
+  const ssize_t size = recv(socket, buffer, sizeof(buffer), 0);
+  return size <= 0 ? "" : std::string(buffer, static_cast<size_t>(size));
+}
+
+}  // namespace fairlead::datapath

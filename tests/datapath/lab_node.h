@@ -1,0 +1,61 @@
+// A node of one's own for a test: network namespace, mount namespace with a bpffs, and pods in
+// namespaces below it. All of it is invisible to others and ends with the process.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/ip.h"
+#include "base/netlink/socket.h"
+#include "base/unique_fd.h"
+#include "datapath/datapath.h"
+#include "datapath/desired_state.h"
+
+namespace fairlead::datapath {
+
+// Moves the process into a network and mount namespace of its own with a bpffs at BpfDir(). Once a
+// process, before anything else.
+void BecomeNode();
+const std::string& BpfDir();
+
+struct LabPod {
+  UniqueFd netns;
+  LocalEndpoint endpoint;
+};
+
+// A node with the addresses 192.168.50.1 and fd00:50::1 on its device "uplink", on whose other end is
+// a host that is no node, with .2 and ::2.
+class LabNode {
+ public:
+  LabNode();
+  ~LabNode();
+  int outside() const { return outside_.get(); }
+
+  // Wires a pod as the CNI plugin does. Addresses are 10.244.1.N and fd00:10:244:1::N.
+  LabPod& AddPod(const std::string& name, int number);
+  LabPod& pod(const std::string& name) { return *pods_.at(name); }
+  void RemovePod(const std::string& name);
+
+  // Every pod with its policy known and open, this node's ranges, nothing else.
+  DesiredState OpenState() const;
+
+ private:
+  netlink::Socket socket_;
+  UniqueFd outside_;
+  std::map<std::string, std::unique_ptr<LabPod>> pods_;
+};
+
+// Sockets of a pod, or of the node when `netns` is -1; every call waits at most `timeout_ms`.
+UniqueFd ListenTcp(int netns, const IpAddress& address, uint16_t port);
+// Invalid when it does not connect in time.
+UniqueFd ConnectTcp(int netns, const IpAddress& address, uint16_t port, int timeout_ms = 500);
+UniqueFd AcceptTcp(int listener, int timeout_ms = 1000);
+UniqueFd BindUdp(int netns, const IpAddress& address, uint16_t port);
+bool SendUdp(int socket, const IpAddress& to, uint16_t port, const std::string& text);
+// "" when nothing comes.
+std::string Receive(int socket, int timeout_ms = 500);
+
+}  // namespace fairlead::datapath

@@ -1,0 +1,216 @@
+// The whole datapath on the real kernel: one node, pods with sockets.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "tests/datapath/lab_node.h"
+
+namespace fairlead::datapath {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uint16_t kPort = 8080;
+
+policy::Rule AllowFrom(const std::string& group) {
+  return {.action = policy::Action::kAllow,
+          .peers = {group},
+          .any_port = true,
+          .origin = {"NetworkPolicy", "test", "allow", "spec.ingress[0]", {}}};
+}
+
+policy::Rule DenyRest() {
+  return {.action = policy::Action::kDeny,
+          .any_peer = true,
+          .any_port = true,
+          .origin = {"NetworkPolicy", "test", "allow", "default deny", {"test/allow"}}};
+}
+
+// Both ways to attach: true: clsact although there may be tcx.
+class LiveDatapath : public ::testing::TestWithParam<bool> {
+ protected:
+  static void SetUpTestSuite() {
+    static const bool once = (BecomeNode(), true);
+    (void)once;
+  }
+
+  void SetUp() override {
+    options_.pin_dir = BpfDir() + "/fairlead";
+    options_.max_connections = 1 << 12;
+    options_.force_clsact = GetParam();
+    Open();
+    node_ = std::make_unique<LabNode>();
+    node_->AddPod("a", 1);
+    node_->AddPod("b", 2);
+  }
+
+  void TearDown() override {
+    datapath_.reset();
+    EXPECT_TRUE(RemoveAll(options_).ok());
+    node_->RemovePod("a");
+    node_->RemovePod("b");
+    node_.reset();
+  }
+
+  void Open() {
+    datapath_.reset();
+    auto opened = Datapath::Open(options_);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    datapath_ = *std::move(opened);
+  }
+
+  void AttachPods() {
+    for (const char* pod : {"a", "b"}) {
+      const absl::Status attached = datapath_->AttachPod(node_->pod(pod).endpoint.ifindex);
+      ASSERT_TRUE(attached.ok()) << attached;
+    }
+  }
+
+  ApplyReport Apply(const DesiredState& state, bool verify = false) {
+    auto report = datapath_->Apply(state, verify);
+    EXPECT_TRUE(report.ok()) << report.status();
+    for (const auto& failure : report->failures) {
+      ADD_FAILURE() << failure.kind << " " << failure.name << ": " << failure.status;
+    }
+    return *report;
+  }
+
+  const IpAddress& Address(const std::string& pod, bool v4) {
+    return node_->pod(pod).endpoint.addresses[v4 ? 0 : 1];
+  }
+
+  // b admits only the addresses in `admitted`.
+  DesiredState Restricted(const std::vector<IpPrefix>& admitted) {
+    DesiredState state = node_->OpenState();
+    state.groups["friends"].members = admitted;
+    state.sets["b-in"] = {policy::Direction::kIngress, {AllowFrom("friends"), DenyRest()}};
+    state.endpoints["b/eth0"].ingress_set = "b-in";
+    return state;
+  }
+
+  bool Connects(bool v4) {
+    UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", v4), kPort);
+    return ConnectTcp(node_->pod("a").netns.get(), Address("b", v4), kPort, 300).valid();
+  }
+
+  Options options_;
+  std::unique_ptr<Datapath> datapath_;
+  std::unique_ptr<LabNode> node_;
+};
+
+TEST_P(LiveDatapath, DropsEverythingBeforeTheEndpointIsApplied) {
+  AttachPods();
+  EXPECT_FALSE(Connects(true));
+  EXPECT_FALSE(Connects(false));
+}
+
+TEST_P(LiveDatapath, ConnectsPodsOfOneNodeInBothFamilies) {
+  AttachPods();
+  Apply(node_->OpenState());
+  EXPECT_TRUE(Connects(true));
+  EXPECT_TRUE(Connects(false));
+  for (const char* key : {"a/eth0", "b/eth0"}) {
+    EXPECT_TRUE(datapath_->CheckEndpoint(key).ok()) << datapath_->CheckEndpoint(key);
+  }
+}
+
+TEST_P(LiveDatapath, TheNodeReachesItsOwnPods) {
+  AttachPods();
+  Apply(Restricted({}));
+  UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", true), kPort);
+  EXPECT_TRUE(ConnectTcp(-1, Address("b", true), kPort).valid());
+}
+
+TEST_P(LiveDatapath, PolicyAdmitsAndRefusesByPeer) {
+  AttachPods();
+  Apply(Restricted({}));
+  EXPECT_FALSE(Connects(true));
+  EXPECT_FALSE(Connects(false));
+  Apply(Restricted({IpPrefix::Host(Address("a", true))}));
+  EXPECT_TRUE(Connects(true));
+  EXPECT_FALSE(Connects(false));
+}
+
+TEST_P(LiveDatapath, AConnectionThatIsNoLongerAdmittedEndsWithItsNextPacket) {
+  AttachPods();
+  Apply(Restricted({IpPrefix::Host(Address("a", true))}));
+  UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", true), kPort);
+  UniqueFd client = ConnectTcp(node_->pod("a").netns.get(), Address("b", true), kPort);
+  ASSERT_TRUE(client.valid());
+  UniqueFd server = AcceptTcp(listener.get());
+  ASSERT_EQ(send(client.get(), "one", 3, 0), 3);
+  EXPECT_EQ(Receive(server.get()), "one");
+  Apply(Restricted({}));
+  ASSERT_EQ(send(client.get(), "two", 3, 0), 3);
+  EXPECT_EQ(Receive(server.get(), 300), "");
+}
+
+TEST_P(LiveDatapath, ARestartLosesNoConnectionAndNoPolicy) {
+  AttachPods();
+  const DesiredState state = Restricted({IpPrefix::Host(Address("a", true))});
+  Apply(state);
+  UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", true), kPort);
+  UniqueFd client = ConnectTcp(node_->pod("a").netns.get(), Address("b", true), kPort);
+  ASSERT_TRUE(client.valid());
+  UniqueFd server = AcceptTcp(listener.get());
+  auto exchange = [&](const std::string& text) {
+    return send(client.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+           Receive(server.get()) == text;
+  };
+  ASSERT_TRUE(exchange("before"));
+  const std::vector<SetState> sets = datapath_->Sets();
+  datapath_.reset();
+  EXPECT_TRUE(exchange("without an agent"));
+  Open();
+  EXPECT_TRUE(exchange("loaded"));
+  AttachPods();
+  const ApplyReport report = Apply(state, true);
+  EXPECT_TRUE(exchange("applied"));
+  EXPECT_EQ(report.writes, 0u) << "what a predecessor wrote is adopted";
+  EXPECT_EQ(report.repaired, 0u);
+  ASSERT_EQ(datapath_->Sets().size(), sets.size());
+  EXPECT_EQ(datapath_->Sets()[0].generation, sets[0].generation);
+  EXPECT_EQ(datapath_->Sets()[0].epoch, sets[0].epoch);
+  EXPECT_FALSE(Connects(false));
+}
+
+TEST_P(LiveDatapath, RefusesASecondOwnerByName) {
+  auto second = Datapath::Open(options_);
+  ASSERT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(std::to_string(getpid())));
+}
+
+TEST_P(LiveDatapath, EventsNameThePodsAndTheRule) {
+  AttachPods();
+  Apply(Restricted({}));
+  EXPECT_FALSE(Connects(true));
+  std::vector<FlowEvent> events;
+  datapath_->ReadEvents(1000, [&](const FlowEvent& event) { events.push_back(event); });
+  bool found = false;
+  for (const FlowEvent& event : events) {
+    if (!event.dropped || event.reason != "denied by ingress policy") continue;
+    found = true;
+    EXPECT_EQ(event.source_pod, "test/a");
+    EXPECT_EQ(event.destination_pod, "test/b");
+    ASSERT_TRUE(event.rule.has_value());
+    EXPECT_EQ(event.rule->place, "default deny");
+  }
+  EXPECT_TRUE(found) << events.size() << " events";
+}
+
+TEST_P(LiveDatapath, EveryAttachedProgramIsOurs) {
+  AttachPods();
+  Apply(node_->OpenState());
+  int on_pods = 0;
+  for (const AttachedProgram& program : datapath_->Programs()) {
+    EXPECT_TRUE(program.ours) << program.hook << " " << program.program;
+    if (program.hook.find("flp") != std::string::npos) ++on_pods;
+  }
+  EXPECT_EQ(on_pods, 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(, LiveDatapath, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "clsact" : "tcx"; });
+
+}  // namespace
+}  // namespace fairlead::datapath
