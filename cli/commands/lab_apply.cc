@@ -85,7 +85,9 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
 std::shared_ptr<ApplyOptions> AddOptions(CLI::App* app, Context& context) {
   auto options = std::make_shared<ApplyOptions>();
   AddLabName(app, context);
-  app->add_option("-f,--filename", options->files, "manifest files or folders; - is stdin")->required()->allow_extra_args(false);
+  app->add_option("-f,--filename", options->files, "manifest files or folders; - is stdin")
+      ->required()
+      ->allow_extra_args(false);
   app->add_flag("-R,--recursive", options->recursive, "also subfolders");
   app->add_flag("--no-wait", options->no_wait, "do not wait until every node holds the change");
   app->add_option("--timeout", options->timeout_s, "seconds to wait")->capture_default_str();

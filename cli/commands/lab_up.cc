@@ -153,7 +153,8 @@ absl::StatusOr<int> Up(const UpOptions& options, const Context& context) {
 void AddLabUp(CLI::App& lab, Context& context) {
   auto options = std::make_shared<UpOptions>();
   CLI::App* app = lab.add_subcommand("up", "make a lab from manifests and wait until its pods run");
-  app->add_option("-f,--filename", options->files, "manifest files or folders; - is stdin")->allow_extra_args(false);
+  app->add_option("-f,--filename", options->files, "manifest files or folders; - is stdin")
+      ->allow_extra_args(false);
   app->add_flag("-R,--recursive", options->recursive, "also subfolders");
   app->add_option("--nodes", options->nodes,
                   "how many nodes; default: the Node objects of the manifests, or 2")

@@ -46,7 +46,9 @@ std::string CniConfig(const CniNode& node, const Workload& pod) {
               {"name", "fairlead"},
               {"type", "fairlead-cni"},
               {"capabilities", {{"portMappings", true}}},
-              {"runDir", node.run_dir}};
+              {"agentSocket", node.agent_socket},
+              {"queueDir", node.queue_dir},
+              {"timeoutSeconds", kTimeoutMs / 1000 - 5}};
   json mappings = json::array();
   for (const Container& container : pod.containers) {
     for (const ContainerPort& port : container.ports) {

@@ -13,10 +13,11 @@ namespace fairlead::lab {
 
 // The node that the plugin runs on.
 struct CniNode {
-  std::string plugin;   // path of fairlead-cni
-  int netns_fd = -1;    // of the node
-  std::string cgroup;   // the plugin's process joins it
-  std::string run_dir;  // the agent's
+  std::string plugin;  // path of fairlead-cni
+  int netns_fd = -1;   // of the node
+  std::string cgroup;  // the plugin's process joins it
+  std::string agent_socket;
+  std::string queue_dir;  // releases for an agent that is down
 };
 
 struct CniAttachment {

@@ -21,6 +21,7 @@ struct NodePaths {
   std::string bpf() const { return dir + "/bpf"; }
   std::string agent_socket() const { return run() + "/agent.sock"; }
   std::string cni_socket() const { return run() + "/cni.sock"; }
+  std::string cni_queue() const { return run() + "/cni-queue"; }
   std::string pods_file() const { return dir + "/pods.json"; }
   std::string pods_dir() const { return dir + "/pods"; }
 };

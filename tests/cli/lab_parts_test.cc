@@ -1,0 +1,258 @@
+// The pure parts of labs: plan, manifests, pods' files, CNI texts, matrix, names.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/lab/cni_call.h"
+#include "cli/lab/files.h"
+#include "cli/lab/manifest_store.h"
+#include "cli/lab/matrix.h"
+#include "cli/lab/node_manifest.h"
+#include "cli/lab/plan.h"
+#include "cli/lab/supervisor.h"
+#include "cli/lab/workload.h"
+#include "cli/names.h"
+
+namespace fairlead::lab {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+Plan TwoNodes(bool ipv4 = true, bool ipv6 = true) {
+  Plan plan{.name = "t", .ipv4 = ipv4, .ipv6 = ipv6};
+  plan.nodes = {MakeNode(plan, 0, "node-1"), MakeNode(plan, 1, "node-2")};
+  return plan;
+}
+
+TEST(PlanTest, SurvivesItsFile) {
+  const Plan plan = TwoNodes();
+  EXPECT_EQ(*PlanFromJsonText(ToJsonText(plan)), plan);
+  for (const char* bad : {"", "{", "[]", "{}", "{\"name\":1}"})
+    EXPECT_FALSE(PlanFromJsonText(bad).ok()) << bad;
+}
+
+TEST(PlanTest, KeepsToTheFamiliesAskedFor) {
+  const Plan plan = TwoNodes(false, true);
+  ASSERT_EQ(plan.nodes[1].addresses.size(), 1u);
+  EXPECT_EQ(plan.nodes[1].addresses[0].ToString(), "fd00:172:31::12");
+  EXPECT_EQ(plan.nodes[1].pod_cidrs[0].ToString(), "fd00:10:244:2::/64");
+  EXPECT_EQ(ServiceCidrs(plan), "fd00:10:96::/112");
+}
+
+TEST(PlanTest, GivesEveryNodeAddressesOfItsOwn) {
+  const Plan plan{.name = "t"};
+  std::set<std::string> seen;
+  for (int i = 0; i < kMaxNodes; ++i) {
+    for (const IpAddress& address : MakeNode(plan, i, "n").addresses) {
+      EXPECT_TRUE(seen.insert(address.ToString()).second) << address.ToString();
+    }
+  }
+  for (const IpAddress& address : OutsideUnderlayAddresses(plan)) {
+    EXPECT_TRUE(seen.insert(address.ToString()).second);
+  }
+}
+
+TEST(PlanTest, RefusesNamesThatCannotNameNamespaces) {
+  for (const char* good : {"a", "lab", "test-12", "abcdefghijklmnopqrst"})
+    EXPECT_TRUE(CheckLabName(good).ok()) << good;
+  for (const char* bad : {"", "-a", "a-", "A", "a/b", "..", "a b", "abcdefghijklmnopqrstu"}) {
+    EXPECT_FALSE(CheckLabName(bad).ok()) << bad;
+  }
+}
+
+constexpr char kManifests[] =
+    "# shop\n"
+    "apiVersion: v1\n"
+    "kind: Namespace\n"
+    "metadata: {name: shop}\n"
+    "---\n"
+    "---\n"
+    "kind: NetworkPolicy\n"
+    "metadata:\n"
+    "  name: cart\n"
+    "  namespace: shop\n"
+    "---\n"
+    "kind: [oops\n";
+
+TEST(SplitTest, FindsDocumentsWithTheirLines) {
+  const std::vector<Document> documents = SplitDocuments(kManifests, "shop.yaml");
+  ASSERT_EQ(documents.size(), 3u);
+  EXPECT_EQ(documents[0].Describe(), "namespace shop");
+  EXPECT_EQ(documents[1].Describe(), "networkpolicy shop/cart");
+  EXPECT_EQ(documents[1].line, 7);
+  EXPECT_EQ(documents[2].Describe(), "document at shop.yaml:12");
+}
+
+TEST(SplitTest, TakesJsonAndItsLists) {
+  const std::vector<Document> documents = SplitDocuments(
+      R"({"kind":"List","items":[{"kind":"Pod","metadata":{"name":"a"}},{"kind":"Pod","metadata":{"name":"b"}}]})",
+      "x");
+  ASSERT_EQ(documents.size(), 2u);
+  EXPECT_EQ(documents[1].Describe(), "pod default/b");
+  EXPECT_EQ(SplitDocuments("{broken", "x").size(), 1u);
+}
+
+class ManifestStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char dir[] = "/tmp/fairlead-store-XXXXXX";
+    paths_.dir = ::mkdtemp(dir);
+    std::filesystem::create_directory(paths_.manifests());
+  }
+  void TearDown() override { std::filesystem::remove_all(paths_.dir); }
+
+  std::vector<Change> Apply(const std::string& text, const std::string& source) {
+    std::vector<Change> changes;
+    const auto applied = ManifestStore(paths_).Apply(SplitDocuments(text, source));
+    EXPECT_TRUE(applied.ok()) << applied.status();
+    for (const Applied& entry : *applied) changes.push_back(entry.change);
+    return changes;
+  }
+  size_t FileCount() const {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(paths_.manifests()), {}));
+  }
+
+  Paths paths_{"t"};
+};
+
+TEST_F(ManifestStoreTest, ReplacesAnObjectWhereverItComesFrom) {
+  EXPECT_THAT(Apply("kind: Pod\nmetadata: {name: a}\n", "one.yaml"), ElementsAre(Change::kCreated));
+  EXPECT_THAT(Apply("kind: Pod\nmetadata: {name: a}\n", "two.yaml"), ElementsAre(Change::kUnchanged));
+  EXPECT_THAT(Apply("kind: Pod\nmetadata: {name: a, labels: {x: y}}\n", "two.yaml"),
+              ElementsAre(Change::kConfigured));
+  EXPECT_THAT(Apply(R"({"kind":"Pod","metadata":{"name":"a"}})", "three.json"),
+              ElementsAre(Change::kConfigured));
+  EXPECT_EQ(FileCount(), 1u);
+}
+
+TEST_F(ManifestStoreTest, KeepsLinesAndKnowsTheSource) {
+  Apply(kManifests, "dir/shop.yaml");
+  const std::string text = *ReadFile(paths_.manifests() + "/networkpolicy.shop.cart.yaml");
+  EXPECT_EQ(text.find("kind"), 6u) << "six empty lines stand in for the documents before";
+  EXPECT_EQ(ManifestStore(paths_).SourceOf("/x/networkpolicy.shop.cart.yaml:9"), "dir/shop.yaml:9");
+  EXPECT_EQ(ManifestStore(paths_).SourceOf("elsewhere.yaml:9"), "elsewhere.yaml:9");
+}
+
+TEST_F(ManifestStoreTest, DeletesByNameAndToleratesAbsence) {
+  Apply(kManifests, "shop.yaml");
+  const auto deleted = ManifestStore(paths_).Delete(
+      SplitDocuments("kind: NetworkPolicy\nmetadata: {name: cart, namespace: shop}\n", "x"));
+  EXPECT_EQ(deleted->at(0).change, Change::kDeleted);
+  const auto again = ManifestStore(paths_).Delete(SplitDocuments("kind: Pod\nmetadata: {name: gone}\n", "x"));
+  EXPECT_EQ(again->at(0).change, Change::kNotFound);
+}
+
+TEST_F(ManifestStoreTest, NeverLeavesItsFolder) {
+  Apply("kind: Pod\nmetadata: {name: ../../etc/passwd}\n", "evil.yaml");
+  Apply("kind: ../x\nmetadata: {name: a}\n", "evil.yaml");
+  EXPECT_EQ(FileCount(), 2u);
+}
+
+TEST(NodeManifestTest, TakesLabelsFromTheUsersNodes) {
+  const auto documents = NodeDocuments(
+      TwoNodes(), SplitDocuments("kind: Node\nmetadata: {name: node-1, labels: {zone: a}}\n", "x"));
+  ASSERT_TRUE(documents.ok());
+  const auto node = nlohmann::json::parse(documents->at(0).text);
+  EXPECT_EQ(node["metadata"]["labels"]["zone"], "a");
+  EXPECT_EQ(node["spec"]["podCIDRs"][0], "10.244.1.0/24");
+  EXPECT_EQ(node["status"]["addresses"][0]["address"], "172.31.0.11");
+}
+
+TEST(ContainerTest, RunsTheProbeWhenOnlyAnImageIsNamed) {
+  const Container image{.name = "c", .ports = {{.port = 80}, {.port = 53, .protocol = 17}}};
+  EXPECT_THAT(CommandOf(image, "/bin/probe"), ElementsAre("/bin/probe", "serve", "tcp:80", "udp:53"));
+  const Container command{
+      .name = "c", .command = {"echo", "$(WHO)"}, .args = {"$(OTHER)"}, .env = {{"WHO", "me"}}};
+  EXPECT_THAT(CommandOf(command, "/bin/probe"), ElementsAre("echo", "me", "$(OTHER)"));
+}
+
+TEST(PodsFileTest, SurvivesItsFile) {
+  PodStatus pod{.namespace_name = "shop", .name = "cart-0", .phase = "Running", .addresses = {"10.0.0.1"}};
+  pod.ports = {{.name = "http", .port = 80, .protocol = 6, .host_port = 8080}};
+  const auto read = PodsFromJsonText(PodsToJsonText({pod}, 7));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->watermark, 7u);
+  EXPECT_EQ(read->pods[0].full_name(), "shop/cart-0");
+  EXPECT_EQ(read->pods[0].ports, pod.ports);
+  EXPECT_FALSE(PodsFromJsonText("{}").ok());
+  EXPECT_FALSE(ComponentsFromJsonText("{\"a\":1}").ok());
+}
+
+TEST(CniTest, PassesHostPortsByCapability) {
+  Workload pod{.containers = {{.ports = {{.port = 80, .host_port = 8080}, {.port = 81}}}}};
+  const auto config = nlohmann::json::parse(CniConfig({}, pod));
+  EXPECT_EQ(config["cniVersion"], "1.1.0");
+  EXPECT_EQ(config["runtimeConfig"]["portMappings"].size(), 1u);
+  EXPECT_EQ(config["runtimeConfig"]["portMappings"][0]["hostPort"], 8080);
+  EXPECT_FALSE(nlohmann::json::parse(CniConfig({}, Workload())).contains("runtimeConfig"));
+}
+
+TEST(CniTest, ReadsResultsAndErrors) {
+  EXPECT_THAT(*AddressesOfResult(R"({"ips":[{"address":"10.244.1.5/32"},{"address":"fd00::5/128"}]})"),
+              ElementsAre("10.244.1.5", "fd00::5"));
+  EXPECT_FALSE(AddressesOfResult("{}").ok());
+  EXPECT_TRUE(
+      absl::IsUnavailable(ErrorOfOutput(R"({"code":11,"msg":"agent is away","details":"wait"})", "", 1)));
+  EXPECT_THAT(std::string(ErrorOfOutput(R"({"code":7,"msg":"bad","details":"do"})", "", 1).message()),
+              HasSubstr("bad (do)"));
+  EXPECT_THAT(std::string(ErrorOfOutput("", "segfault", 139).message()), HasSubstr("segfault"));
+}
+
+MatrixAnswer Answer(const char* source, const char* group, const char* target, const char* result) {
+  MatrixAnswer answer{.source = source, .source_group = group, .result = result};
+  answer.target = {.kind = "pod", .name = target, .group = "shop/cart", .port = 80};
+  return answer;
+}
+
+TEST(MatrixTest, PutsReplicasTogether) {
+  const Matrix matrix = Collect({Answer("shop/web-0", "shop/web", "shop/cart-0", "ok"),
+                                 Answer("shop/web-1", "shop/web", "shop/cart-0", "ok"),
+                                 Answer("shop/web-0", "shop/web", "shop/cart-1", "timeout")},
+                                false);
+  ASSERT_EQ(matrix.cells.size(), 1u);
+  EXPECT_EQ(matrix.cells.begin()->second.Text(), "2/3");
+}
+
+TEST(MatrixTest, APodThatAsksItselfSaysNothingAboutItsSiblings) {
+  const std::vector<MatrixAnswer> answers{Answer("shop/cart-0", "shop/cart", "shop/cart-0", "ok"),
+                                          Answer("shop/cart-0", "shop/cart", "shop/cart-1", "timeout"),
+                                          Answer("shop/cart-1", "shop/cart", "shop/cart-1", "ok")};
+  EXPECT_EQ(Collect(answers, false).cells.begin()->second.Text(), "timeout");
+  EXPECT_TRUE(Collect({answers[0]}, false).cells.begin()->second.self);
+  EXPECT_EQ(Collect(answers, true).rows.size(), 2u);
+}
+
+TEST(MatrixTest, AsksEveryDeclaredPortOverTheFamiliesAskedFor) {
+  PodStatus pod{.namespace_name = "shop",
+                .name = "cart-0",
+                .owner = "Deployment/cart",
+                .addresses = {"10.0.0.1", "fd00::1"}};
+  pod.ports = {{.port = 80}, {.port = 53, .protocol = 17}, {.port = 9, .protocol = 132}};
+  const cli::Names names(
+      {{*IpAddress::Parse("10.96.0.7"), "service", "shop/cart", "", false, {}, {{"http", 6, 80}}}});
+  EXPECT_EQ(TargetsOf({pod}, names, Families::kBoth).size(), 5u);
+  EXPECT_EQ(TargetsOf({pod}, names, Families::kIpv6).size(), 2u);
+  const auto targets = TargetsOf({pod}, {}, Families::kIpv6);
+  EXPECT_EQ(targets[1].ProbeText(), "[fd00::1]:53/udp");
+  EXPECT_EQ(targets[1].group, "shop/cart");
+}
+
+TEST(HostsTest, GivesServicesTheirDnsNames) {
+  const cli::Names names({{*IpAddress::Parse("10.96.0.7"), "service", "shop/cart"},
+                          {*IpAddress::Parse("10.244.0.7"), "pod", "shop/cart-0"},
+                          {*IpAddress::Parse("172.31.0.11"), "pod", "kube/proxy", "node-1", true},
+                          {*IpAddress::Parse("172.31.0.11"), "node", "node-1"}});
+  const std::string text = cli::HostsText(names);
+  EXPECT_THAT(text, HasSubstr("10.96.0.7 cart.shop cart.shop.svc cart.shop.svc.cluster.local\n"));
+  EXPECT_THAT(text, HasSubstr("10.244.0.7 cart-0.shop.pod\n"));
+  EXPECT_THAT(text, HasSubstr("172.31.0.11 node-1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("proxy")));
+  EXPECT_EQ(names.Find(*IpAddress::Parse("172.31.0.11"))->name, "node-1");
+}
+
+}  // namespace
+}  // namespace fairlead::lab
