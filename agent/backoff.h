@@ -1,0 +1,33 @@
+// Waiting times between attempts: exponential with full jitter, so that the agents of a cluster do not
+// come back to a controller all at once. Pure but for its random numbers.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+
+namespace fairlead::agent {
+
+class Backoff {
+ public:
+  Backoff(int64_t first_ns, int64_t max_ns, uint64_t seed)
+      : first_ns_(first_ns), max_ns_(max_ns), random_(seed) {}
+
+  // Between half of the present step and the whole; the step doubles up to the maximum.
+  int64_t NextNs() {
+    const int64_t step_ns = std::min(max_ns_, first_ns_ << std::min(attempts_, kMaxShift));
+    ++attempts_;
+    return std::uniform_int_distribution<int64_t>(step_ns / 2, step_ns)(random_);
+  }
+  void Reset() { attempts_ = 0; }
+
+ private:
+  static constexpr int kMaxShift = 20;
+
+  int64_t first_ns_;
+  int64_t max_ns_;
+  int attempts_ = 0;
+  std::mt19937_64 random_;
+};
+
+}  // namespace fairlead::agent

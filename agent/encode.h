@@ -1,0 +1,39 @@
+// Plain values as Protobuf messages: what the agent says upstream, and its state for the disk.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/node_state.h"
+#include "agent/resource.h"
+#include "api/control.pb.h"
+
+namespace fairlead::agent {
+
+// A sandbox and its addresses, as the controller is told.
+struct EndpointReport {
+  std::string pod_uid;
+  std::string namespace_name;
+  std::string name;
+  std::string sandbox;
+  std::vector<IpAddress> addresses;
+  uint64_t generation = 0;
+
+  bool operator==(const EndpointReport&) const = default;
+};
+
+control::v1::SyncRequest EncodeHello(const std::string& node, const std::string& agent_version,
+                                     const NodeState& state, uint64_t watermark,
+                                     const std::vector<EndpointReport>& endpoints);
+control::v1::SyncRequest EncodeAck(uint64_t nonce);
+control::v1::SyncRequest EncodeNack(uint64_t nonce, const std::vector<ResourceError>& errors);
+control::v1::SyncRequest EncodeReport(const std::vector<EndpointReport>& upserts,
+                                      const std::vector<EndpointReport>& removals);
+
+// Everything that is held, as the push that would bring an empty agent there. Groups come before
+// sets and sets before endpoints.
+std::string EncodeState(const NodeState& state, uint64_t watermark);
+
+void EncodeOrigin(const policy::RuleOrigin& from, control::v1::RuleOrigin* to);
+
+}  // namespace fairlead::agent

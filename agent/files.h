@@ -1,0 +1,25 @@
+// Small files that are replaced whole: a reader sees the old content or the new, never a mixture.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace fairlead::agent {
+
+enum class Durability {
+  kProcess,  // survives this process
+  kMedium    // survives the machine: fsync of the file and its folder
+};
+
+absl::Status ReplaceFile(const std::string& path, absl::string_view content, Durability durability);
+// RESOURCE_EXHAUSTED when it is larger than `max_bytes`.
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
+// With all its parents, mode 0700.
+absl::Status MakeFolder(const std::string& path);
+// Renames `path` to `path.damaged-1`, -2, ... and returns the new name.
+absl::StatusOr<std::string> SetAside(const std::string& path);
+
+}  // namespace fairlead::agent
