@@ -12,9 +12,12 @@
 #include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -47,16 +50,18 @@ struct Plugin {
 
 UniqueFd MemoryFile(const std::string& content) {
   UniqueFd fd(memfd_create("fairlead-exec", MFD_CLOEXEC));
-  if (fd.valid() && !content.empty()) {
-    const ssize_t written = write(fd.get(), content.data(), content.size());
-    if (written != static_cast<ssize_t>(content.size())) return UniqueFd();
+  if (!fd.valid() ||
+      write(fd.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
+      lseek(fd.get(), 0, SEEK_SET) != 0) {
+    std::perror("fairlead-exec: fill a file in memory");
+    std::exit(1);
   }
-  lseek(fd.get(), 0, SEEK_SET);
   return fd;
 }
 
 std::string ContentOf(int fd) {
-  std::string content(static_cast<size_t>(lseek(fd, 0, SEEK_END)), '\0');
+  const off_t size = lseek(fd, 0, SEEK_END);
+  std::string content(static_cast<size_t>(std::max<off_t>(size, 0)), '\0');
   if (pread(fd, content.data(), content.size(), 0) != static_cast<ssize_t>(content.size())) content.clear();
   return content;
 }
@@ -67,6 +72,7 @@ Outcome Call(const Plugin& plugin, const Job& job) {
       "CNI_IFNAME=" + plugin.interface,    "CNI_PATH=" + plugin.path,          "CNI_ARGS=" + job.arguments,
       "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
   std::vector<char*> pointers;
+  pointers.reserve(environment.size() + 1);
   for (std::string& entry : environment) pointers.push_back(entry.data());
   pointers.push_back(nullptr);
   std::string program = plugin.program;
@@ -107,6 +113,7 @@ std::vector<Outcome> CallAll(const Plugin& plugin, const std::vector<Job>& jobs,
   std::vector<Outcome> outcomes(jobs.size());
   std::atomic<size_t> next = 0;
   std::vector<std::jthread> workers;
+  workers.reserve(static_cast<size_t>(parallel));
   for (int i = 0; i < parallel; ++i) {
     workers.emplace_back([&] {
       for (size_t j = next++; j < jobs.size(); j = next++) outcomes[j] = Call(plugin, jobs[j]);

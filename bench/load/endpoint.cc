@@ -1,6 +1,7 @@
 #include "bench/load/endpoint.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 
@@ -84,6 +85,15 @@ absl::Status JoinNetns(const std::string& netns_path) {
   if (netns_path.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(UniqueFd netns, OpenNetns(netns_path));
   if (setns(netns.get(), CLONE_NEWNET) != 0) return ErrnoError(errno, absl::StrCat("enter ", netns_path));
+  return absl::OkStatus();
+}
+
+absl::Status JoinCgroup(const std::string& folder) {
+  if (folder.empty()) return absl::OkStatus();
+  const std::string path = folder + "/cgroup.procs";
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid() || write(fd.get(), "0", 1) != 1)
+    return ErrnoError(errno, absl::StrCat("join cgroup ", folder));
   return absl::OkStatus();
 }
 

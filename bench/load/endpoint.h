@@ -35,6 +35,8 @@ absl::Status Connect(int fd, const SocketAddress& address);
 
 // Moves the calling thread into the namespace at `netns_path` for good; "" stays.
 absl::Status JoinNetns(const std::string& netns_path);
+// Moves this process into the cgroup v2 folder; "" stays.
+absl::Status JoinCgroup(const std::string& folder);
 // Binds the calling thread to one CPU; -1 leaves it.
 absl::Status PinToCpu(int cpu);
 int64_t NowNs();

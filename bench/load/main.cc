@@ -23,7 +23,7 @@ namespace fairlead::bench {
 namespace {
 
 struct Arguments {
-  std::string netns, address = "0.0.0.0", workload;
+  std::string netns, cgroup, address = "0.0.0.0", workload;
   uint16_t port = 7000;
   int cpu = -1;
   bool concurrent = false;
@@ -33,6 +33,7 @@ struct Arguments {
 
 void AddPlace(CLI::App* app, Arguments& arguments) {
   app->add_option("--netns", arguments.netns, "path of the network namespace to run in");
+  app->add_option("--cgroup", arguments.cgroup, "cgroup v2 folder to run in");
   app->add_option("--cpu", arguments.cpu, "CPU to run on");
   app->add_option("--address", arguments.address, "server's IP address");
   app->add_option("--port", arguments.port, "server's port");
@@ -60,6 +61,7 @@ absl::Status HoldCrowd(Arguments& arguments) {
 using Command = absl::Status (*)(Arguments&);
 
 absl::Status Run(Command command, Arguments& arguments) {
+  RETURN_IF_ERROR(JoinCgroup(arguments.cgroup));
   RETURN_IF_ERROR(JoinNetns(arguments.netns));
   RETURN_IF_ERROR(PinToCpu(arguments.cpu));
   return command(arguments);

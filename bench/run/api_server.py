@@ -6,6 +6,7 @@ can be fed without a cluster. Anything written to it (Events) is accepted and fo
     server.put("services", {...})
     server.url
 """
+
 import http.server
 import json
 import socketserver
@@ -43,8 +44,12 @@ class Store:
                 key = _key(new)
                 kind = "MODIFIED" if key in self._objects[resource] else "ADDED"
                 version, name = RESOURCES[resource]
-                new = {**new, "apiVersion": version, "kind": name,
-                       "metadata": {**new["metadata"], "resourceVersion": str(self.version)}}
+                new = {
+                    **new,
+                    "apiVersion": version,
+                    "kind": name,
+                    "metadata": {**new["metadata"], "resourceVersion": str(self.version)},
+                }
                 self._objects[resource][key] = new
                 self._log.append((self.version, resource, kind, new))
             self.changed.notify_all()
@@ -118,8 +123,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _list(self, resource):
         version, items = self.store.snapshot(resource)
         group, kind = RESOURCES[resource]
-        self._reply(200, {"apiVersion": group, "kind": kind + "List", "metadata": {"resourceVersion": str(version)},
-                          "items": items})
+        self._reply(
+            200,
+            {
+                "apiVersion": group,
+                "kind": kind + "List",
+                "metadata": {"resourceVersion": str(version)},
+                "items": items,
+            },
+        )
 
     def _watch(self, resource, query):
         self.send_response(200)
@@ -130,8 +142,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             version, items = self.store.snapshot(resource)
             self._chunk([("ADDED", item) for item in items])
             group, kind = RESOURCES[resource]
-            self._chunk([("BOOKMARK", {"apiVersion": group, "kind": kind, "metadata": {
-                "resourceVersion": str(version), "annotations": {"k8s.io/initial-events-end": "true"}}})])
+            self._chunk(
+                [
+                    (
+                        "BOOKMARK",
+                        {
+                            "apiVersion": group,
+                            "kind": kind,
+                            "metadata": {
+                                "resourceVersion": str(version),
+                                "annotations": {"k8s.io/initial-events-end": "true"},
+                            },
+                        },
+                    )
+                ]
+            )
         else:
             version = int(query.get("resourceVersion") or 0)
         while not self.store.closed:

@@ -1,4 +1,5 @@
 """Measuring several paths side by side: interleaved blocks, then ratios between them."""
+
 import dataclasses
 import statistics
 
@@ -47,14 +48,18 @@ class Measurements:
 
     def speed(self, subject, base):
         """How many times as fast as `base` the subject is, by the p50 of each block: above 1 is faster."""
-        return paired.paired_ratio([sample.p50_us for sample in self._samples[base]],
-                                   [sample.p50_us for sample in self._samples[subject]])
+        return paired.paired_ratio(
+            [sample.p50_us for sample in self._samples[base]],
+            [sample.p50_us for sample in self._samples[subject]],
+        )
 
     def slowdown(self, subject, base, tail=False):
         """p50 (with `tail`: p99) of the subject over that of `base`: above 1 is slower."""
         pick = (lambda sample: sample.p99_us) if tail else (lambda sample: sample.p50_us)
-        return paired.paired_ratio([pick(sample) for sample in self._samples[subject]],
-                                   [pick(sample) for sample in self._samples[base]])
+        return paired.paired_ratio(
+            [pick(sample) for sample in self._samples[subject]],
+            [pick(sample) for sample in self._samples[base]],
+        )
 
 
 def measure(probes, plan, prepare=None):

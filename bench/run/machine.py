@@ -1,4 +1,5 @@
 """The machine that measures: its tools, CPUs and what names a result."""
+
 import os
 import pathlib
 import subprocess
@@ -9,6 +10,8 @@ PEER_CACHE = pathlib.Path(os.environ.get("FAIRLEAD_PEER_CACHE", "/var/cache/fair
 # Load runs on the last CPU, both ends of it; everything else that we start runs on the first.
 LOAD_CPU = (os.cpu_count() or 1) - 1
 OTHER_CPU = 0
+# scripts/bench --no-peers: what would have to be fetched and built first is left out.
+leave_peers_out = False
 
 
 class CommandError(RuntimeError):
@@ -22,8 +25,15 @@ class Missing(RuntimeError):
 def run(*command, input=None, timeout=60, env=None):
     """Runs a program to its end and returns its stdout."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, input=input, capture_output=True, text=True, timeout=timeout,
-                          env={**os.environ, **(env or {})}, check=False)
+    done = subprocess.run(
+        words,
+        input=input,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, **(env or {})},
+        check=False,
+    )
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise CommandError(f"{' '.join(words)}: exit code {done.returncode}: {said}")

@@ -1,5 +1,6 @@
 """Network namespaces of a measurement. Names carry our process id, so that two runs do not meet and
 what a killed run left behind is found and removed by the next."""
+
 import contextlib
 import ctypes
 import itertools

@@ -3,6 +3,7 @@
 Measurements that lie next to each other in time share the machine's mood (frequency, noise of other
 guests), so the ratio within a pair is steadier than the ratio of two averages.
 """
+
 import dataclasses
 import random
 import statistics

@@ -1,7 +1,9 @@
 """Programs that run beside a measurement, ended with it."""
+
 import atexit
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -15,36 +17,58 @@ _alive = []
 class Daemon:
     """A program in the background, on one CPU. It dies with close(), and with us."""
 
-    def __init__(self, name, command, cpu=machine.OTHER_CPU, ready=None, env=None, timeout=20, before=None):
+    def __init__(self, name, command, cpu=machine.OTHER_CPU, ready=None, env=None, timeout=20, piped=False):
         """`ready`: a line that the program prints on stdout when it can be used; None: at once.
-        `before`: called in the new process before the program starts."""
+        `piped`: its stdout is read by line()."""
         self.name = name
+        self._lines, self._rest = [], ""
         self._log = tempfile.TemporaryFile(mode="w+")
         self._process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if ready else self._log, stderr=self._log, text=True,
-            env={**os.environ, **(env or {})}, preexec_fn=lambda: self._prepare(cpu, before))
+            [str(word) for word in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if ready or piped else self._log,
+            stderr=self._log,
+            text=True,
+            env={**os.environ, **(env or {})},
+            preexec_fn=lambda: self._prepare(cpu),
+        )
         _alive.append(self)
         if ready:
             self._await_line(ready, timeout)
 
     @staticmethod
-    def _prepare(cpu, before):
+    def _prepare(cpu):
         if cpu is not None:
             os.sched_setaffinity(0, {cpu})
-        if before:
-            before()
 
     def _await_line(self, line, timeout):
+        try:
+            while self.line(timeout).strip() != line:
+                pass
+        except machine.CommandError as error:
+            self.close()
+            raise machine.CommandError(f"{self.name} did not become ready: {error}") from error
+
+    def line(self, timeout):
+        """The next line of its stdout; each is awaited for at most `timeout` seconds."""
+        if not self._lines and not self._fill_lines(timeout):
+            raise machine.CommandError(f"{self.name} said nothing for {timeout} s: {self.said()}")
+        return self._lines.pop(0)
+
+    def _fill_lines(self, timeout):
         deadline = time.monotonic() + timeout
+        stream = self._process.stdout
         while time.monotonic() < deadline:
-            got = self._process.stdout.readline()
-            if got.strip() == line:
-                return
-            if not got:
-                break
-        self.close()
-        raise machine.CommandError(f"{self.name} did not become ready: {self.said()}")
+            if not select.select([stream], [], [], deadline - time.monotonic())[0]:
+                return False
+            data = os.read(stream.fileno(), 65536).decode()
+            if not data:
+                return False
+            *whole, self._rest = (self._rest + data).split("\n")
+            self._lines += whole
+            if whole:
+                return True
+        return False
 
     @property
     def pid(self):
@@ -53,10 +77,6 @@ class Daemon:
     @property
     def stdin(self):
         return self._process.stdin
-
-    @property
-    def stdout(self):
-        return self._process.stdout
 
     def running(self):
         return self._process.poll() is None

@@ -1,4 +1,5 @@
 """Result rows: one a benchmark, with the distance to its goals; as text, JSON and docs/benchmarks.md."""
+
 import dataclasses
 import json
 import time
@@ -8,7 +9,18 @@ import machine
 RESULTS = machine.ROOT / "bench/results.json"
 PAGE = machine.ROOT / "docs/benchmarks.md"
 BEGIN, END = "<!-- results: written by scripts/bench -->", "<!-- end of results -->"
-COLUMNS = ("#", "what", "measured", "floor", "peer", "ratio [95 %]", "goal", "distance to the goal", "kernel", "commit")
+COLUMNS = (
+    "#",
+    "what",
+    "measured",
+    "floor",
+    "peer",
+    "ratio [95 %]",
+    "goal",
+    "distance to the goal",
+    "kernel",
+    "commit",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +43,8 @@ class Goal:
     def distance(self):
         if self.limit == 0:
             return f"{self.name}: " + ("met" if self.met else f"missed by {self.value:g}{self.unit}")
-        off = abs(self.value / self.limit - 1) * 100
-        far = f"{off:.0f} %" if off < 200 else f"{max(self.value / self.limit, self.limit / max(self.value, 1e-12)):.0f}x"
+        times = self.value / self.limit
+        far = f"{times:.0f}x" if times > 3 else f"{abs(times - 1) * 100:.0f} %"
         return f"{self.name}: " + (f"met, {far} to spare" if self.met else f"**missed by {far}**")
 
 
@@ -52,13 +64,27 @@ class Row:
 
     def to_dict(self, plan):
         goals = [dataclasses.asdict(goal) | {"met": goal.met} for goal in self.goals]
-        return {"number": self.number, "what": self.what, "measured": self.measured, "floor": self.floor,
-                "peer": self.peer, "ratio": self.ratio, "goal": "; ".join(goal.text() for goal in self.goals),
-                "distance": "; ".join([goal.distance() for goal in self.goals] + self.missing), "goals": goals,
-                "missing": self.missing, "details": self.details, "kernel": machine.kernel(), "commit": machine.commit(),
-                "cpu": machine.cpu_model(), "load_before": round(machine.busy(), 2), "quick": plan.quick,
-                "blocks": plan.blocks, "block_seconds": plan.seconds,
-                "date": time.strftime("%Y-%m-%d", time.gmtime())}
+        return {
+            "number": self.number,
+            "what": self.what,
+            "measured": self.measured,
+            "floor": self.floor,
+            "peer": self.peer,
+            "ratio": self.ratio,
+            "goal": "; ".join(goal.text() for goal in self.goals),
+            "distance": "; ".join([goal.distance() for goal in self.goals] + self.missing),
+            "goals": goals,
+            "missing": self.missing,
+            "details": self.details,
+            "kernel": machine.kernel(),
+            "commit": machine.commit(),
+            "cpu": machine.cpu_model(),
+            "load_before": round(machine.busy(), 2),
+            "quick": plan.quick,
+            "blocks": plan.blocks,
+            "block_seconds": plan.seconds,
+            "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        }
 
 
 def table(results):
@@ -67,7 +93,18 @@ def table(results):
 
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     for result in sorted(results, key=lambda r: r["number"]):
-        names = ("number", "what", "measured", "floor", "peer", "ratio", "goal", "distance", "kernel", "commit")
+        names = (
+            "number",
+            "what",
+            "measured",
+            "floor",
+            "peer",
+            "ratio",
+            "goal",
+            "distance",
+            "kernel",
+            "commit",
+        )
         lines.append("| " + " | ".join(cell(result[name]) for name in names) + " |")
     return "\n".join(lines)
 
@@ -76,8 +113,11 @@ def details(results):
     lines = []
     for result in sorted(results, key=lambda r: r["number"]):
         if result["details"]:
-            lines.append(f"\n**{result['number']}. {result['what']}** ({result['blocks']} blocks of "
-                         f"{result['block_seconds']:g} s, load average a CPU {result['load_before']:g}, {result['date']})\n")
+            lines.append(
+                f"\n**{result['number']}. {result['what']}** ({result['blocks']} blocks of "
+                f"{result['block_seconds']:g} s, load average a CPU {result['load_before']:g}, "
+                f"{result['date']})\n"
+            )
             lines += [f"- {name}: {value}" for name, value in result["details"].items()]
     return "\n".join(lines)
 

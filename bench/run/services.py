@@ -15,19 +15,42 @@ def name(index):
     return f"svc-{index}"
 
 
-def service(index, target_port, selector=None):
-    spec = {"type": "ClusterIP", "clusterIP": address(index), "clusterIPs": [address(index)], "ipFamilies": ["IPv4"],
-            "ipFamilyPolicy": "SingleStack", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster",
-            "ports": [{"name": "tcp", "protocol": "TCP", "port": PORT, "targetPort": target_port}]}
-    if selector:
-        spec["selector"] = selector
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": NAMESPACE, "name": name(index)}, "spec": spec}
+def service(index, target_port):
+    spec = {
+        "type": "ClusterIP",
+        "clusterIP": address(index),
+        "clusterIPs": [address(index)],
+        "ipFamilies": ["IPv4"],
+        "ipFamilyPolicy": "SingleStack",
+        "sessionAffinity": "None",
+        "internalTrafficPolicy": "Cluster",
+        "ports": [{"name": "tcp", "protocol": "TCP", "port": PORT, "targetPort": target_port}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"namespace": NAMESPACE, "name": name(index)},
+        "spec": spec,
+    }
 
 
 def endpoint_slice(index, addresses, target_port, node):
-    return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-            "metadata": {"namespace": NAMESPACE, "name": f"{name(index)}-1",
-                         "labels": {"kubernetes.io/service-name": name(index)}},
-            "ports": [{"name": "tcp", "protocol": "TCP", "port": target_port}],
-            "endpoints": [{"addresses": [a], "nodeName": node,
-                           "conditions": {"ready": True, "serving": True, "terminating": False}} for a in addresses]}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "addressType": "IPv4",
+        "metadata": {
+            "namespace": NAMESPACE,
+            "name": f"{name(index)}-1",
+            "labels": {"kubernetes.io/service-name": name(index)},
+        },
+        "ports": [{"name": "tcp", "protocol": "TCP", "port": target_port}],
+        "endpoints": [
+            {
+                "addresses": [a],
+                "nodeName": node,
+                "conditions": {"ready": True, "serving": True, "terminating": False},
+            }
+            for a in addresses
+        ],
+    }

@@ -51,7 +51,7 @@ TEST(Histogram, TakesNegativeAndHugeDurationsAtTheEnds) {
 
 TEST(Histogram, MergeIsAddingAllSamples) {
   Histogram a, b, both;
-  for (int i = 0; i < 1000; ++i) {
+  for (int64_t i = 0; i < 1000; ++i) {
     a.Add(i * 3);
     both.Add(i * 3);
     b.Add(i * 1009);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The statistics of the benchmarks: ratios, intervals, the order of measurement."""
+
 import pathlib
 import random
 import sys

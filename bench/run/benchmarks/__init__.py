@@ -2,6 +2,7 @@
 
 Each has NUMBER, WHAT and measure(plan) -> report.Row.
 """
+
 import importlib
 
 NUMBERS = {

@@ -1,4 +1,5 @@
 """1: two pods on one node, both ends on one CPU, policy and conntrack on."""
+
 import contextlib
 import dataclasses
 
@@ -11,8 +12,15 @@ NUMBER = 1
 WHAT = "same node, policy and conntrack on: request/response (RR), connect/request/response (CRR)"
 AGAIN = "L2 again"
 RANKED = ("tcp_rr", "tcp_crr")
-KINDS = (fairlead.SameNode, floors.HostRouting, floors.RedirectPeer, reference.IptablesProxy, reference.NftablesProxy,
-         floors.VethPair, floors.Loopback)
+KINDS = (
+    fairlead.SameNode,
+    floors.HostRouting,
+    floors.RedirectPeer,
+    reference.IptablesProxy,
+    reference.NftablesProxy,
+    floors.VethPair,
+    floors.Loopback,
+)
 # Only for orientation: fewer blocks.
 CONTEXT_BLOCKS = 4
 
@@ -37,7 +45,9 @@ def measure(plan):
 
 
 def _measure(paths, workload, plan):
-    probes = {label: (lambda seconds, path=path: path.measure(workload, seconds)) for label, path in paths.items()}
+    probes = {
+        label: (lambda seconds, path=path: path.measure(workload, seconds)) for label, path in paths.items()
+    }
     return blocks.measure(probes, plan, prepare=lambda label: paths[label].before_block())
 
 
@@ -46,7 +56,9 @@ def _note(row, workload, result):
         text = ", ".join(f"{label} {result.gigabits(label):.1f}" for label in result.labels())
         row.details["tcp_stream, Gbit/s (never ranked: it flips)"] = text
     else:
-        text = ", ".join(f"{label} {result.p50(label):.2f}/{result.p99(label):.2f}" for label in result.labels())
+        text = ", ".join(
+            f"{label} {result.p50(label):.2f}/{result.p99(label):.2f}" for label in result.labels()
+        )
         row.details[f"{workload} p50/p99, us"] = text
 
 
@@ -58,7 +70,9 @@ def _fill(row, results):
         return f"RR {rr.p50(label):.2f} us, CRR {crr.p50(label):.2f} us"
 
     row.floor = f"L2: {both('L2')}; empty redirect_peer: {both('LR')}"
-    row.peer = "; ".join(f"{label}: {both(label)}" for label in ("P1", "P2") if label in labels) or "none to be had"
+    row.peer = (
+        "; ".join(f"{label}: {both(label)}" for label in ("P1", "P2") if label in labels) or "none to be had"
+    )
     for name, result in (("RR", rr), ("CRR", crr)):
         row.details[f"A/A control, {name} L2 against itself"] = str(result.speed(AGAIN, "L2"))
         for label in ("P1", "P2"):
@@ -67,8 +81,10 @@ def _fill(row, results):
     if "FL" not in labels:
         row.measured = "not measured"
         return
-    row.measured = (f"{both('FL')} (p50); above an empty redirect_peer: RR +{rr.p50('FL') - rr.p50('LR'):.2f} us, "
-                    f"CRR +{crr.p50('FL') - crr.p50('LR'):.2f} us")
+    row.measured = (
+        f"{both('FL')} (p50); above an empty redirect_peer: RR +{rr.p50('FL') - rr.p50('LR'):.2f} us, "
+        f"CRR +{crr.p50('FL') - crr.p50('LR'):.2f} us"
+    )
     ratios = []
     for name, result, against_l2 in (("RR", rr, 1.03), ("CRR", crr, 0.98)):
         for base, limit in (("L2", against_l2), ("P1", 1.15), ("P2", None)):

@@ -1,4 +1,5 @@
 """Paths with nothing but the kernel in them: the least that a packet can cost."""
+
 import machine
 import process
 from namespaces import Namespace, veth
@@ -56,8 +57,20 @@ class HostRouting(_TwoPods):
         for pod, device, address in ((self.client, "to-client", CLIENT), (self.server, "to-server", SERVER)):
             veth(self.node, device, pod, "eth0")
             self.node.ip("route", "add", f"{address}/32", "dev", device)
-            self.node.ip("neigh", "replace", address, "lladdr", pod.mac("eth0"), "dev", device, "nud", "permanent")
-            pod.ip("neigh", "replace", GATEWAY, "lladdr", self.node.mac(device), "dev", "eth0", "nud", "permanent")
+            self.node.ip(
+                "neigh", "replace", address, "lladdr", pod.mac("eth0"), "dev", device, "nud", "permanent"
+            )
+            pod.ip(
+                "neigh",
+                "replace",
+                GATEWAY,
+                "lladdr",
+                self.node.mac(device),
+                "dev",
+                "eth0",
+                "nud",
+                "permanent",
+            )
 
     def route(self, pod):
         pod.ip("route", "add", f"{GATEWAY}/32", "dev", "eth0")

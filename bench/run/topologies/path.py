@@ -1,10 +1,10 @@
 """A path between a client's and a server's namespace: what every topology gives."""
-import contextlib
 
 import load
+from owner import Owner
 
 
-class Path:
+class Path(Owner):
     """Two pods and what lies between them, for the life of a with block:
 
         with floors.HostRouting() as path:
@@ -17,7 +17,7 @@ class Path:
     what = ""
 
     def __init__(self):
-        self._owned = contextlib.ExitStack()
+        super().__init__()
         self.client = None  # Namespace
         self.server = None  # Namespace
         self.address = ""  # leads from the client to the server
@@ -29,25 +29,11 @@ class Path:
     def before_block(self):
         """Brings the path to the state that every block starts from."""
 
-    def own(self, thing):
-        """Closes `thing` with this path, in the reverse order of owning."""
-        self._owned.callback(thing.close)
-        return thing
-
     def measure(self, workload, seconds, warm_up=0.3):
         return load.measure(self.client, workload, self.address, seconds, warm_up, self.port)
 
     def __enter__(self):
-        try:
+        with self.building():
             self.build()
             self.own(load.serve(self.server))
-        except BaseException:
-            self.close()
-            raise
         return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self._owned.close()

@@ -1,7 +1,7 @@
 """The peers: pods wired by the reference bridge and host-local plugins, Services by the real kube-proxy."""
+
 import json
 import pathlib
-import tempfile
 
 import load
 import machine
@@ -9,7 +9,9 @@ import process
 import services
 from kube_proxy import KubeProxy
 from namespaces import Namespace, veth
+from owner import Owner
 from topologies.path import Path
+from workspace import Workspace
 
 PLUGINS = pathlib.Path("/usr/lib/cni")
 NODE_NAME, NODE_IP, POD_CIDR = "node-1", "192.0.2.11", "10.244.1.0/24"
@@ -17,21 +19,42 @@ NODE_NAME, NODE_IP, POD_CIDR = "node-1", "192.0.2.11", "10.244.1.0/24"
 
 def cni_config(data_dir):
     """As most clusters have it: a bridge with hairpin, and addresses by host-local."""
-    return json.dumps({"cniVersion": "1.0.0", "name": "bench", "type": "bridge", "bridge": "cni0", "isGateway": True,
-                       "ipMasq": False, "hairpinMode": True,
-                       "ipam": {"type": "host-local", "dataDir": str(data_dir), "ranges": [[{"subnet": POD_CIDR}]],
-                                "routes": [{"dst": "0.0.0.0/0"}]}})
+    return json.dumps(
+        {
+            "cniVersion": "1.0.0",
+            "name": "bench",
+            "type": "bridge",
+            "bridge": "cni0",
+            "isGateway": True,
+            "ipMasq": False,
+            "hairpinMode": True,
+            "ipam": {
+                "type": "host-local",
+                "dataDir": str(data_dir),
+                "ranges": [[{"subnet": POD_CIDR}]],
+                "routes": [{"dst": "0.0.0.0/0"}],
+            },
+        }
+    )
 
 
-class ReferenceNode:
+class ReferenceNode(Owner):
     """A node with a bridge; br_netfilter on, as kubeadm demands."""
 
     def __init__(self):
+        if machine.leave_peers_out:
+            raise machine.Missing("left out by --no-peers")
         if not (PLUGINS / "bridge").exists():
-            raise machine.Missing("the reference CNI plugins are not installed: apt-get install containernetworking-plugins")
-        self.namespace = Namespace("node")
-        self._data = tempfile.TemporaryDirectory(prefix="fairlead-bench-")
-        self.config = cni_config(self._data.name)
+            raise machine.Missing(
+                "the reference CNI plugins are not installed: apt-get install containernetworking-plugins"
+            )
+        super().__init__()
+        self.config = cni_config(self.own(Workspace()).path)
+        with self.building():
+            self.namespace = self.own(Namespace("node"))
+            self._configure()
+
+    def _configure(self):
         self.namespace.sysctl(net__ipv4__ip_forward=1, **{"net.bridge.bridge-nf-call-iptables": 1})
         # An address that is the node's, on a link that leads nowhere.
         veth(self.namespace, "uplink", self.namespace, "uplink-end")
@@ -45,20 +68,22 @@ class ReferenceNode:
 
     @staticmethod
     def environment(command, pod):
-        return {"CNI_COMMAND": command, "CNI_CONTAINERID": pod.name, "CNI_NETNS": pod.path, "CNI_IFNAME": "eth0",
-                "CNI_PATH": str(PLUGINS)}
-
-    def close(self):
-        self.namespace.close()
-        self._data.cleanup()
+        return {
+            "CNI_COMMAND": command,
+            "CNI_CONTAINERID": pod.name,
+            "CNI_NETNS": pod.path,
+            "CNI_IFNAME": "eth0",
+            "CNI_PATH": str(PLUGINS),
+        }
 
 
 class Reference(Path):
-    """Client and server pods on one node with kube-proxy; Service 0 leads to the server."""
+    """Client and server pods on one node with kube-proxy."""
 
     mode = ""
 
     def __init__(self, service_count=1):
+        """Every Service leads to the server."""
         super().__init__()
         self._service_count = service_count
 
@@ -69,17 +94,17 @@ class Reference(Path):
         node.add(self.client)
         self.address = node.add(self.server)
         self.proxy = self.own(KubeProxy(self.node, self.mode, NODE_NAME, NODE_IP, POD_CIDR))
-        self.set_service_count(self._service_count)
-
-    def set_service_count(self, count):
-        """Fills up to `count` Services; Service 0 and the last one lead to the server."""
-        numbers = range(self.proxy_services, count) if hasattr(self, "proxy_services") else range(count)
-        self.proxy.set_services([services.service(i, load.PORT) for i in numbers],
-                                [services.endpoint_slice(i, [self.address], load.PORT, NODE_NAME) for i in numbers])
-        self.proxy_services = count
-        last = services.address(count - 1)
-        process.wait_until(lambda: self.programmed(last), f"kube-proxy programming {count} Services ({self.proxy.said()})",
-                           timeout=180, every=0.2)
+        numbers = range(self._service_count)
+        self.proxy.set_services(
+            [services.service(i, load.PORT) for i in numbers],
+            [services.endpoint_slice(i, [self.address], load.PORT, NODE_NAME) for i in numbers],
+        )
+        process.wait_until(
+            lambda: self.programmed(services.address(numbers[-1])),
+            f"kube-proxy programming {len(numbers)} Services",
+            timeout=300,
+            every=0.2,
+        )
 
     def before_block(self):
         # Tens of thousands of connections in TIME_WAIT to one server make netfilter search for free
