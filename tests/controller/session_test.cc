@@ -1,0 +1,298 @@
+// What one agent is told: the difference, bounded, whatever it answers.
+#include "controller/sync/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "tests/controller/manifests.h"
+#include "tests/controller/objects.h"
+
+namespace fairlead::controller {
+namespace {
+
+ClusterSettings Settings() {
+  ClusterSettings settings;
+  settings.service_cidrs = {*IpPrefix::Parse("10.96.0.0/16")};
+  return settings;
+}
+
+template <typename T>
+void ApplyDelta(const std::vector<T>& added, const std::vector<T>& removed, std::vector<T>* set) {
+  for (const T& element : removed) std::erase(*set, element);
+  set->insert(set->end(), added.begin(), added.end());
+  std::sort(set->begin(), set->end());
+}
+
+// Holds what it is told, and can only refuse as a whole.
+class Agent {
+ public:
+  // False: a delta to a version that is not held here; nothing was taken.
+  bool Apply(const Push& push) {
+    std::map<ResourceId, Resource> next = held_;
+    for (const Upsert& upsert : push.upserts) {
+      Resource& mine = next[upsert.resource->id];
+      if (!upsert.delta) {
+        mine = *upsert.resource;
+      } else if (const auto* group = std::get_if<AddressGroupDelta>(&*upsert.delta)) {
+        if (mine.version != group->base_version) return false;
+        ApplyDelta(group->added, group->removed, &std::get<policy::AddressGroup>(mine.body).members);
+      } else {
+        const auto& service = std::get<ServiceDelta>(*upsert.delta);
+        if (mine.version != service.base_version) return false;
+        for (const ServiceDelta::Port& port : service.ports) {
+          ApplyDelta(port.added, port.removed, &std::get<Service>(mine.body).ports[port.index].backends);
+        }
+      }
+      // What a delta leads to is what its version says.
+      EXPECT_EQ(MakeResource(mine.id.name, mine.body)->version, upsert.resource->version);
+      mine.version = upsert.resource->version;
+    }
+    for (const ResourceId& id : push.removals) EXPECT_EQ(next.erase(id), 1U) << id.name;
+    held_ = std::move(next);
+    return true;
+  }
+
+  std::vector<HeldResource> Held() const {
+    std::vector<HeldResource> held;
+    for (const auto& [id, resource] : held_) held.push_back({id, resource.version});
+    return held;
+  }
+  const std::map<ResourceId, Resource>& held() const { return held_; }
+
+ private:
+  std::map<ResourceId, Resource> held_;
+};
+
+// No endpoint without its sets, no set without its groups: at any moment.
+void ExpectClosed(const Agent& agent) {
+  auto there = [&](ResourceKind kind, const std::string& name) {
+    return name.empty() || agent.held().count({kind, name}) > 0;
+  };
+  for (const auto& [id, resource] : agent.held()) {
+    if (const auto* endpoint = std::get_if<Endpoint>(&resource.body)) {
+      EXPECT_TRUE(there(ResourceKind::kPolicySet, endpoint->ingress_set));
+      EXPECT_TRUE(there(ResourceKind::kPolicySet, endpoint->egress_set));
+    } else if (const auto* set = std::get_if<policy::PolicySet>(&resource.body)) {
+      for (const policy::Rule& rule : set->rules) {
+        for (const std::string& peer : rule.peers) EXPECT_TRUE(there(ResourceKind::kAddressGroup, peer));
+      }
+    }
+  }
+}
+
+void ExpectSame(const Agent& agent, const Store& store, const std::string& node) {
+  size_t count = 0;
+  store.ForEach(node, [&](const ResourcePtr& resource) {
+    ++count;
+    auto mine = agent.held().find(resource->id);
+    ASSERT_NE(mine, agent.held().end()) << resource->id.name;
+    EXPECT_EQ(mine->second.version, resource->version) << resource->id.name;
+  });
+  EXPECT_EQ(agent.held().size(), count);
+}
+
+std::string Nodes() {
+  return NodeYaml("n1", 1) + NodeYaml("n2", 2);
+}
+
+std::vector<ReportedEndpoint> Reported(int pod, int generation) {
+  return {{absl::StrCat("uid-p", pod),
+           "",
+           "",
+           absl::StrCat("s", generation),
+           {*IpAddress::Parse(absl::StrCat("10.244.", 1 + pod % 2, ".", 1 + (pod * 7 + generation) % 250))},
+           static_cast<uint64_t>(generation)}};
+}
+
+// Any sequence of changes, acknowledgements, refusals and reconnects leads to what a cold start
+// from the same objects gives.
+TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(absl::StrCat("seed ", seed));
+  std::mt19937 random(seed);
+  auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+
+  for (int round = 0; round < 30; ++round) {
+    Store store(Settings());
+    uint64_t watermark = 1;
+    store.SetObjects(ObjectsOf(Nodes()));
+    Agent agent;
+    auto session = std::make_unique<Session>(&store, "n1", agent.Held(), 0);
+    std::optional<Push> in_flight;
+    for (int step = 0; step < 80; ++step) {
+      switch (pick(5)) {
+        case 0: {
+          std::string text = Nodes();
+          for (int i = 0; i < 12; ++i) {
+            if (pick(4) > 0)
+              text += PodYaml(absl::StrCat("p", i), i % 2 == 0 ? "n1" : "n2", absl::StrCat("app", pick(4)));
+          }
+          for (int i = 0; i < 4; ++i) {
+            if (pick(3) > 0) text += ServiceYaml(absl::StrCat("s", i), absl::StrCat("app", pick(4)));
+            if (pick(3) > 0) {
+              text += PolicyYaml(absl::StrCat("a", i), absl::StrCat("app", pick(4)),
+                                 absl::StrCat("app", pick(4)));
+            }
+          }
+          Changes changes = store.SetObjects(ObjectsOf(text));
+          ++watermark;
+          session->OnChanges(changes);
+          break;
+        }
+        case 1:
+        case 2: {
+          int pod = pick(12);
+          std::string node = pod % 2 == 0 ? "n1" : "n2";
+          bool removal = pick(3) == 0;
+          std::vector<ReportedEndpoint> endpoint = Reported(pod, removal ? step - 1 : step);
+          session->OnChanges(removal ? store.ApplyReport(node, {}, endpoint)
+                                     : store.ApplyReport(node, endpoint, {}));
+          break;
+        }
+        case 3: {
+          if (!in_flight) in_flight = session->NextPush(watermark);
+          break;
+        }
+        default: {
+          if (!in_flight) break;
+          int answer = pick(8);
+          if (answer == 0) {  // the connection breaks, before or after the agent has taken it
+            if (pick(2) == 0) agent.Apply(*in_flight);
+            session = std::make_unique<Session>(&store, "n1", agent.Held(), 0);
+          } else if (answer == 1 && !in_flight->upserts.empty()) {
+            const ResourceId& blamed =
+                in_flight->upserts[static_cast<size_t>(pick(static_cast<int>(in_flight->upserts.size())))]
+                    .resource->id;
+            ASSERT_TRUE(session->OnNack(in_flight->nonce, {{blamed, "no"}}).ok());
+          } else {
+            ASSERT_TRUE(agent.Apply(*in_flight));
+            ASSERT_TRUE(session->OnAck(in_flight->nonce).ok());
+          }
+          in_flight.reset();
+        }
+      }
+    }
+    // What was refused comes again after a reconnect.
+    session = std::make_unique<Session>(&store, "n1", agent.Held(), 0);
+    while (std::optional<Push> push = session->NextPush(watermark)) {
+      ASSERT_TRUE(agent.Apply(*push));
+      ExpectClosed(agent);
+      ASSERT_TRUE(session->OnAck(push->nonce).ok());
+    }
+    EXPECT_TRUE(session->in_step());
+    ExpectSame(agent, store, "n1");
+    if (HasFailure()) return;
+  }
+}
+
+class SessionTest : public ::testing::Test {
+ protected:
+  SessionTest() : store_(Settings()) {
+    store_.SetObjects(ObjectsOf(Nodes() + PodYaml("p0", "n1") + ServiceYaml("s")));
+  }
+
+  void Report(Session& session, int pod, int generation) {
+    session.OnChanges(store_.ApplyReport(pod % 2 == 0 ? "n1" : "n2", Reported(pod, generation), {}));
+  }
+  // Everything told and acknowledged.
+  static void Settle(Session& session) {
+    while (std::optional<Push> push = session.NextPush(1)) ASSERT_TRUE(session.OnAck(push->nonce).ok());
+    ASSERT_TRUE(session.in_step());
+  }
+
+  Store store_;
+};
+
+TEST_F(SessionTest, OnePushIsOnItsWayAtMost) {
+  Session session(&store_, "n1", {}, 0);
+  ASSERT_TRUE(session.NextPush(1));
+  EXPECT_FALSE(session.NextPush(1));
+  Report(session, 0, 1);
+  EXPECT_FALSE(session.NextPush(1));
+}
+
+TEST_F(SessionTest, KeepsQuietWhileTheSourceIsBehindTheAgent) {
+  Session session(&store_, "n1", {}, 10);
+  EXPECT_FALSE(session.NextPush(9));
+  EXPECT_TRUE(session.NextPush(10));
+}
+
+TEST_F(SessionTest, ChangeThatWasTakenBackIsNotSent) {
+  Session session(&store_, "n1", {}, 0);
+  Settle(session);
+  Report(session, 0, 1);
+  session.OnChanges(store_.ApplyReport("n1", {}, Reported(0, 1)));
+  EXPECT_FALSE(session.NextPush(1));
+}
+
+TEST_F(SessionTest, BackendOfAKnownServiceComesAsADelta) {
+  std::string pods;
+  for (int i = 0; i < 8; ++i) pods += PodYaml(absl::StrCat("p", 2 * i), "n1");
+  store_.SetObjects(ObjectsOf(Nodes() + pods + ServiceYaml("s")));
+  Session session(&store_, "n1", {}, 0);
+  for (int i = 0; i < 7; ++i) Report(session, 2 * i, 1);
+  Settle(session);
+  Report(session, 14, 1);
+  std::optional<Push> push = session.NextPush(1);
+  ASSERT_TRUE(push);
+  ASSERT_EQ(push->upserts.size(), 1U);
+  ASSERT_TRUE(push->upserts[0].delta);
+  const auto& delta = std::get<ServiceDelta>(*push->upserts[0].delta);
+  ASSERT_EQ(delta.ports.size(), 1U);
+  EXPECT_EQ(delta.ports[0].added.size(), 1U);
+  EXPECT_TRUE(delta.ports[0].removed.empty());
+
+  // Refused as a delta: it comes whole.
+  ASSERT_TRUE(session.OnNack(push->nonce, {{push->upserts[0].resource->id, "another version is held"}}).ok());
+  push = session.NextPush(1);
+  ASSERT_TRUE(push);
+  EXPECT_FALSE(push->upserts[0].delta);
+  // Refused whole: it waits for a change.
+  ASSERT_TRUE(session.OnNack(push->nonce, {{push->upserts[0].resource->id, "too large"}}).ok());
+  EXPECT_FALSE(session.NextPush(1));
+  EXPECT_THAT(session.errors(),
+              ::testing::ElementsAre(::testing::Field(&ResourceError::message, "too large")));
+  Report(session, 14, 2);
+  EXPECT_TRUE(session.NextPush(1));
+  EXPECT_TRUE(session.errors().empty());
+}
+
+TEST_F(SessionTest, RefusalsNeverGoOnForEver) {
+  Session session(&store_, "n1", {}, 0);
+  int pushes = 0;
+  while (std::optional<Push> push = session.NextPush(1)) {
+    ASSERT_LT(++pushes, 10);
+    ASSERT_TRUE(session.OnNack(push->nonce, {}).ok());
+  }
+  EXPECT_FALSE(session.errors().empty());
+}
+
+TEST_F(SessionTest, LargeDifferencesComeInPiecesThatAreClosed) {
+  std::string text = Nodes();
+  for (int i = 0; i < 300; ++i)
+    text += PodYaml(absl::StrCat("p", i), i % 2 == 0 ? "n1" : "n2", absl::StrCat("a", i % 50));
+  for (int i = 0; i < 50; ++i)
+    text += PolicyYaml(absl::StrCat("y", i), absl::StrCat("a", i), absl::StrCat("a", 49 - i));
+  for (int i = 0; i < 11'000; ++i) text += ServiceYaml(absl::StrCat("s", i), "none");
+  store_.SetObjects(ObjectsOf(text));
+  Session session(&store_, "n1", {}, 0);
+  Agent agent;
+  int pushes = 0;
+  while (std::optional<Push> push = session.NextPush(1)) {
+    ++pushes;
+    ASSERT_TRUE(agent.Apply(*push));
+    ExpectClosed(agent);
+    bool last = push->complete;
+    ASSERT_TRUE(session.OnAck(push->nonce).ok());
+    EXPECT_EQ(session.in_step(), last);
+  }
+  EXPECT_GT(pushes, 1);
+  ExpectSame(agent, store_, "n1");
+}
+
+}  // namespace
+}  // namespace fairlead::controller
