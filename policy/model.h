@@ -50,6 +50,8 @@ struct NamedPort {
 struct Namespace {
   std::string name;
   Labels labels;
+
+  bool operator==(const Namespace&) const = default;
 };
 
 struct Pod {
@@ -66,6 +68,8 @@ struct Pod {
   // Succeeded or Failed: its addresses may belong to someone else, so no peer selector finds it.
   // Policy still applies to it, for as long as its sandbox is there.
   bool terminated = false;
+
+  bool operator==(const Pod&) const = default;
 };
 
 struct IpBlock {
@@ -108,6 +112,8 @@ struct PolicyPort {
 struct PolicyRule {
   std::vector<Peer> peers;
   std::vector<PolicyPort> ports;
+
+  bool operator==(const PolicyRule&) const = default;
 };
 
 struct NetworkPolicy {
@@ -119,6 +125,8 @@ struct NetworkPolicy {
   bool isolates_egress = false;
   std::vector<PolicyRule> ingress;
   std::vector<PolicyRule> egress;
+
+  bool operator==(const NetworkPolicy&) const = default;
 };
 
 // Everything that policy depends on. Keys: namespace name; pod UID; "namespace/name".

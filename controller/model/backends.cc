@@ -9,13 +9,6 @@
 namespace fairlead::controller {
 namespace {
 
-bool Selects(const policy::Labels& selector, const policy::Labels& labels) {
-  return std::all_of(selector.begin(), selector.end(), [&](const auto& wanted) {
-    auto label = labels.find(wanted.first);
-    return label != labels.end() && label->second == wanted.second;
-  });
-}
-
 // The number that a port's target has on `pod`; nothing when the pod has no port of that name.
 std::optional<uint16_t> TargetOn(const ClusterPod& pod, const ServicePortObject& port) {
   if (const auto* number = std::get_if<uint16_t>(&port.target)) return *number;
@@ -73,6 +66,13 @@ void AddFromSlices(const ClusterService& service, const ServicePortObject& from,
 
 }  // namespace
 
+bool Selects(const policy::Labels& selector, const policy::Labels& labels) {
+  return !selector.empty() && std::all_of(selector.begin(), selector.end(), [&](const auto& wanted) {
+    auto label = labels.find(wanted.first);
+    return label != labels.end() && label->second == wanted.second;
+  });
+}
+
 Service ServiceWithBackends(const ClusterService& service, const std::vector<LivePod>& pods) {
   Service result;
   result.namespace_name = service.namespace_name;
@@ -84,7 +84,7 @@ Service ServiceWithBackends(const ClusterService& service, const std::vector<Liv
   result.internal_local = service.object.internal_local;
   for (const ServicePortObject& from : service.object.ports) {
     ServicePort to{from.name, from.protocol, from.port, from.node_port, {}};
-    if (!service.object.selector.empty()) AddSelected(service, pods, from, &to);
+    AddSelected(service, pods, from, &to);
     AddFromSlices(service, from, &to);
     std::sort(to.backends.begin(), to.backends.end());
     to.backends.erase(std::unique(to.backends.begin(), to.backends.end()), to.backends.end());

@@ -14,7 +14,10 @@ struct LivePod {
   std::vector<IpAddress> addresses;
 };
 
-// `pods` are those of the Service's namespace.
+// Does a Service's selector select a pod with these labels? (An empty one selects none.)
+bool Selects(const policy::Labels& selector, const policy::Labels& labels);
+
+// `pods`: at least those of the Service's namespace that it selects.
 Service ServiceWithBackends(const ClusterService& service, const std::vector<LivePod>& pods);
 
 }  // namespace fairlead::controller

@@ -1,15 +1,15 @@
-// A hash of content: the same on every machine, in every run and every replica. Versions of
-// resources, UIDs and placements come from it. Not for secrets.
+// policy::ContentHash in the forms that versions of resources, UIDs and placements need: the same on
+// every machine, in every run and every replica.
 //
 //   std::string version = ContentHash().Add(name).Add(port).Hex();
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "base/ip.h"
+#include "policy/content_hash.h"
 
 namespace fairlead::controller {
 
@@ -20,16 +20,15 @@ class ContentHash {
   ContentHash& Add(uint64_t number);
   ContentHash& Add(const IpAddress& address);
   ContentHash& Add(const IpPrefix& prefix);
-  // Lists: their length, then each element by an Add of the caller.
+  // Of a list, its length goes first.
 
-  std::string Hex() const;   // 32 digits
-  std::string Uuid() const;  // RFC 9562 version 8
-  uint64_t Number() const;
+  // Each of these ends the object's use.
+  std::string Hex() { return hash_.Hex(); }  // 32 digits
+  std::string Uuid();                        // RFC 9562, version 8
+  uint64_t Number();
 
  private:
-  std::array<uint8_t, 16> Digest() const;
-
-  std::string bytes_;
+  policy::ContentHash hash_;
 };
 
 }  // namespace fairlead::controller

@@ -3,38 +3,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "controller/model/backends.h"
-#include "policy/compiler.h"
-
 namespace fairlead::controller {
 namespace {
 
-using Resources = std::map<ResourceId, ResourcePtr>;
-
-// Takes the old pointer where the content is the same, so that what is unchanged is shared.
-void KeepUnchanged(const Resources& before, Resources* now, std::set<ResourceId>* changed) {
-  for (auto& [id, resource] : *now) {
-    auto old = before.find(id);
-    if (old != before.end() && old->second->version == resource->version) {
-      resource = old->second;
-    } else {
-      changed->insert(id);
-    }
+// Calls `set` for what is new or different in `now`, `remove` for what is no more.
+template <typename Map, typename Set, typename Remove>
+void ForDifferences(const Map& before, const Map& now, Set set, Remove remove) {
+  for (const auto& [key, value] : before) {
+    if (now.count(key) == 0) remove(key, value);
   }
-  for (const auto& [id, resource] : before) {
-    if (now->count(id) == 0) changed->insert(id);
+  for (const auto& [key, value] : now) {
+    auto old = before.find(key);
+    if (old == before.end() || !(old->second == value)) set(value);
   }
-}
-
-std::vector<policy::NamedPort> NamedPortsOf(const ClusterPod& pod) {
-  std::vector<policy::NamedPort> ports;
-  for (const Container& container : pod.containers) {
-    for (const ContainerPort& port : container.ports) {
-      if (!port.name.empty()) ports.push_back({port.name, port.protocol, port.number});
-    }
-  }
-  return ports;
 }
 
 }  // namespace
@@ -59,12 +40,79 @@ std::vector<IpAddress> Store::AddressesOf(const ClusterPod& pod) const {
 }
 
 Changes Store::SetObjects(const std::map<ObjectKey, Object>& objects) {
-  cluster_ = ResolveCluster(objects, settings_, &cluster_);
-  return Refresh();
+  Cluster before = std::exchange(cluster_, ResolveCluster(objects, settings_, &cluster_));
+  Changes changes;
+  for (const auto& [name, node] : before.nodes) {
+    if (cluster_.nodes.count(name) == 0) reported_.ForgetNode(name);
+  }
+  TakePods(before);
+  TakePolicies(before);
+  policies_.Commit(&changes);
+  services_.Rebuild(cluster_, addresses_, &changes.everywhere);
+  TakeNodes(&changes.everywhere);
+  return changes;
+}
+
+void Store::TakeNodes(std::set<ResourceId>* changed) {
+  std::set<ResourceId> gone;
+  for (const Resources* resources : {&node_infos_, &configs_}) {
+    for (const auto& [id, resource] : *resources) {
+      if (!HasNode(id.name)) gone.insert(id);
+    }
+  }
+  for (const ResourceId& id : gone) {
+    DropResource(id, id.kind == ResourceKind::kNode ? &node_infos_ : &configs_, changed);
+  }
+  for (const auto& [name, node] : cluster_.nodes) {
+    PutResource(MakeResource(name, NodeInfo{name, node.addresses, node.pod_cidrs}), &node_infos_, changed);
+    // Find() gives a config to its own node only, wherever its change is announced.
+    PutResource(MakeResource(name, NodeConfig{name, node.pod_cidrs, settings_}), &configs_, changed);
+  }
+}
+
+void Store::TakePolicies(const Cluster& before) {
+  ForDifferences(
+      before.namespaces, cluster_.namespaces,
+      [&](const policy::Namespace& set) { policies_.SetNamespace(set); },
+      [&](const std::string& name, const policy::Namespace&) { policies_.RemoveNamespace(name); });
+  ForDifferences(
+      before.policies, cluster_.policies, [&](const policy::NetworkPolicy& set) { policies_.SetPolicy(set); },
+      [&](const std::string&, const policy::NetworkPolicy& gone) { policies_.RemovePolicy(gone); });
+}
+
+void Store::TakePods(const Cluster& before) {
+  std::map<std::string, std::vector<IpAddress>> addresses;
+  node_pods_.clear();
+  for (const auto& [uid, pod] : cluster_.pods) {
+    node_pods_[pod.node].insert(uid);
+    const std::vector<IpAddress>& now = addresses[uid] = AddressesOf(pod);
+    auto old = before.pods.find(uid);
+    if (old == before.pods.end() || !(old->second == pod) || addresses_[uid] != now)
+      policies_.SetPod(pod, now);
+  }
+  for (const auto& [uid, pod] : before.pods) {
+    if (cluster_.pods.count(uid) == 0) policies_.RemovePod(uid);
+  }
+  addresses_ = std::move(addresses);
+}
+
+Changes Store::TakeAddresses(const std::string& node) {
+  Changes changes;
+  for (const std::string& uid : node_pods_[node]) {
+    const ClusterPod& pod = cluster_.pods.at(uid);
+    std::vector<IpAddress> now = AddressesOf(pod);
+    std::vector<IpAddress>& place = addresses_[uid];
+    if (place == now) continue;
+    place = std::move(now);
+    policies_.SetPod(pod, place);
+    services_.SetAddresses(pod, place, &changes.everywhere);
+  }
+  policies_.Commit(&changes);
+  return changes;
 }
 
 Changes Store::SetNodeEndpoints(const std::string& node, const std::vector<ReportedEndpoint>& endpoints) {
-  return reported_.Replace(node, endpoints) ? Refresh() : Changes{};
+  return reported_.Replace(node, endpoints) ? TakeAddresses(node) : Changes{};
 }
 
 Changes Store::ApplyReport(const std::string& node, const std::vector<ReportedEndpoint>& upserts,
@@ -72,99 +120,37 @@ Changes Store::ApplyReport(const std::string& node, const std::vector<ReportedEn
   bool changed = false;
   for (const ReportedEndpoint& endpoint : removals) changed = reported_.Remove(node, endpoint) || changed;
   for (const ReportedEndpoint& endpoint : upserts) changed = reported_.Upsert(node, endpoint) || changed;
-  return changed ? Refresh() : Changes{};
-}
-
-Resources Store::SharedResources() const {
-  Resources resources;
-  auto add = [&](const std::string& name, Body body) {
-    ResourcePtr resource = MakeResource(name, std::move(body));
-    resources.emplace(resource->id, resource);
-  };
-  for (const auto& [name, node] : cluster_.nodes) add(name, NodeInfo{name, node.addresses, node.pod_cidrs});
-  std::map<std::string, std::vector<LivePod>> pods;  // by namespace
-  for (const auto& [uid, pod] : cluster_.pods) pods[pod.namespace_name].push_back({&pod, AddressesOf(pod)});
-  for (const auto& [name, service] : cluster_.services) {
-    // Headless Services have no address that the datapath could answer for.
-    if (!service.object.headless) add(name, ServiceWithBackends(service, pods[service.namespace_name]));
-  }
-  return resources;
-}
-
-std::map<std::string, Resources> Store::NodeResources() const {
-  policy::Cluster cluster;
-  cluster.namespaces = cluster_.namespaces;
-  cluster.policies = cluster_.policies;
-  for (const auto& [uid, pod] : cluster_.pods) {
-    cluster.pods.emplace(
-        uid, policy::Pod{uid, pod.namespace_name, pod.name, pod.node, pod.labels, AddressesOf(pod),
-                         NamedPortsOf(pod), pod.host_network, pod.terminated});
-  }
-  policy::CompiledPolicy compiled = policy::Compile(cluster);
-
-  Resources policies;  // sets and groups of the whole cluster
-  auto add = [](Resources* to, const std::string& name, Body body) {
-    ResourcePtr resource = MakeResource(name, std::move(body));
-    to->emplace(resource->id, resource);
-  };
-  for (auto& [name, set] : compiled.sets) add(&policies, name, set);
-  for (auto& [name, group] : compiled.groups) add(&policies, name, group);
-
-  std::map<std::string, Resources> nodes;
-  for (const auto& [name, node] : cluster_.nodes) {
-    Resources& resources = nodes[name];
-    add(&resources, name, NodeConfig{name, node.pod_cidrs, settings_});
-    policy::NodeSpan span = policy::SpanOf(compiled, cluster, name);
-    for (const std::string& uid : span.pods) {
-      const ClusterPod& pod = cluster_.pods.at(uid);
-      const policy::PodPolicy& pod_policy = compiled.pods.at(uid);
-      add(&resources, uid,
-          Endpoint{uid, pod.namespace_name, pod.name, pod_policy.ingress_set, pod_policy.egress_set,
-                   pod.owner});
-    }
-    for (const std::string& set : span.sets)
-      resources.insert(*policies.find({ResourceKind::kPolicySet, set}));
-    for (const std::string& group : span.groups)
-      resources.insert(*policies.find({ResourceKind::kAddressGroup, group}));
-  }
-  return nodes;
-}
-
-Changes Store::Refresh() {
-  Changes changes;
-  Resources shared = SharedResources();
-  KeepUnchanged(shared_, &shared, &changes.everywhere);
-  shared_ = std::move(shared);
-
-  std::map<std::string, Resources> nodes = NodeResources();
-  for (auto& [name, resources] : nodes) {
-    std::set<ResourceId> changed;
-    KeepUnchanged(nodes_[name], &resources, &changed);
-    if (!changed.empty()) changes.nodes[name] = std::move(changed);
-  }
-  for (const auto& [name, resources] : nodes_) {
-    if (nodes.count(name) > 0) continue;
-    for (const auto& [id, resource] : resources) changes.nodes[name].insert(id);
-    reported_.ForgetNode(name);
-  }
-  nodes_ = std::move(nodes);
-  return changes;
+  return changed ? TakeAddresses(node) : Changes{};
 }
 
 ResourcePtr Store::Find(const std::string& node, const ResourceId& id) const {
-  auto shared = shared_.find(id);
-  if (shared != shared_.end()) return shared->second;
-  auto resources = nodes_.find(node);
-  if (resources == nodes_.end()) return nullptr;
-  auto own = resources->second.find(id);
-  return own == resources->second.end() ? nullptr : own->second;
+  auto find = [&](const Resources& resources) {
+    auto found = resources.find(id);
+    return found == resources.end() ? nullptr : found->second;
+  };
+  switch (id.kind) {
+    case ResourceKind::kNodeConfig:
+      return id.name == node ? find(configs_) : nullptr;
+    case ResourceKind::kNode:
+      return find(node_infos_);
+    case ResourceKind::kService:
+      return find(services_.resources());
+    case ResourceKind::kEndpoint:
+    case ResourceKind::kAddressGroup:
+    case ResourceKind::kPolicySet: {
+      const Resources* own = policies_.Of(node);
+      return own == nullptr || !HasNode(node) ? nullptr : find(*own);
+    }
+  }
+  return nullptr;
 }
 
 void Store::ForEach(const std::string& node, const std::function<void(const ResourcePtr&)>& visit) const {
-  for (const auto& [id, resource] : shared_) visit(resource);
-  auto resources = nodes_.find(node);
-  if (resources == nodes_.end()) return;
-  for (const auto& [id, resource] : resources->second) visit(resource);
+  if (ResourcePtr config = Find(node, {ResourceKind::kNodeConfig, node})) visit(config);
+  for (const Resources* resources : {&node_infos_, &services_.resources(), policies_.Of(node)}) {
+    if (resources == nullptr) continue;
+    for (const auto& [id, resource] : *resources) visit(resource);
+  }
 }
 
 }  // namespace fairlead::controller

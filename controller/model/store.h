@@ -9,20 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "controller/model/changes.h"
 #include "controller/model/cluster.h"
 #include "controller/model/pod_addresses.h"
+#include "controller/model/policy_view.h"
 #include "controller/model/resource.h"
-#include "policy/compiled.h"
+#include "controller/model/service_view.h"
 
 namespace fairlead::controller {
-
-// Ids of resources whose version is another now, or that came or went.
-struct Changes {
-  std::set<ResourceId> everywhere;                    // Nodes, Services
-  std::map<std::string, std::set<ResourceId>> nodes;  // the others, for each node concerned
-
-  bool empty() const { return everywhere.empty() && nodes.empty(); }
-};
 
 class Store {
  public:
@@ -42,21 +36,27 @@ class Store {
 
   bool HasNode(const std::string& node) const { return cluster_.nodes.count(node) > 0; }
   const Cluster& cluster() const { return cluster_; }
+  // Sets of rules that do not fit and deny everything instead: name -> number of rules.
+  const std::map<std::string, size_t>& oversized_sets() const { return policies_.oversized(); }
   // The addresses that a pod has now: what its node reported, or what its manifest's status says.
   std::vector<IpAddress> AddressesOf(const ClusterPod& pod) const;
 
  private:
-  using Resources = std::map<ResourceId, ResourcePtr>;
-
-  Changes Refresh();
-  Resources SharedResources() const;
-  std::map<std::string, Resources> NodeResources() const;
+  void TakeNodes(std::set<ResourceId>* changed);
+  void TakePolicies(const Cluster& before);
+  void TakePods(const Cluster& before);
+  // Addresses that `node` has reported may be others now.
+  Changes TakeAddresses(const std::string& node);
 
   ClusterSettings settings_;
   Cluster cluster_;
   PodAddresses reported_;
-  Resources shared_;  // the same for every node
-  std::map<std::string, Resources> nodes_;
+  std::map<std::string, std::vector<IpAddress>> addresses_;  // by UID, as the views have them
+  std::map<std::string, std::set<std::string>> node_pods_;   // UIDs
+  Resources node_infos_;                                     // the same for every node
+  Resources configs_;                                        // one for each node
+  ServiceView services_;
+  PolicyView policies_;
 };
 
 }  // namespace fairlead::controller

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -119,7 +120,9 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
   for (int round = 0; round < 30; ++round) {
     Store store(Settings());
     uint64_t watermark = 1;
-    store.SetObjects(ObjectsOf(Nodes()));
+    std::map<ObjectKey, Object> objects = ObjectsOf(Nodes());
+    store.SetObjects(objects);
+    std::vector<std::function<Changes(Store&)>> reports;
     Agent agent;
     auto session = std::make_unique<Session>(&store, "n1", agent.Held(), 0);
     std::optional<Push> in_flight;
@@ -138,7 +141,8 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
                                  absl::StrCat("app", pick(4)));
             }
           }
-          Changes changes = store.SetObjects(ObjectsOf(text));
+          objects = ObjectsOf(text);
+          Changes changes = store.SetObjects(objects);
           ++watermark;
           session->OnChanges(changes);
           break;
@@ -149,8 +153,10 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
           std::string node = pod % 2 == 0 ? "n1" : "n2";
           bool removal = pick(3) == 0;
           std::vector<ReportedEndpoint> endpoint = Reported(pod, removal ? step - 1 : step);
-          session->OnChanges(removal ? store.ApplyReport(node, {}, endpoint)
-                                     : store.ApplyReport(node, endpoint, {}));
+          reports.push_back([=](Store& to) {
+            return removal ? to.ApplyReport(node, {}, endpoint) : to.ApplyReport(node, endpoint, {});
+          });
+          session->OnChanges(reports.back()(store));
           break;
         }
         case 3: {
@@ -185,6 +191,11 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
     }
     EXPECT_TRUE(session->in_step());
     ExpectSame(agent, store, "n1");
+
+    Store cold(Settings());
+    cold.SetObjects(objects);
+    for (const auto& report : reports) report(cold);
+    ExpectSame(agent, cold, "n1");
     if (HasFailure()) return;
   }
 }
