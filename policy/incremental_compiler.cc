@@ -15,7 +15,11 @@
 namespace fairlead::policy {
 
 struct PolicyRecord {
-  NetworkPolicy source;
+  std::string name;  // within its namespace; all policies of a pod are of one
+  bool isolates_ingress = false;
+  bool isolates_egress = false;
+  // Only where the templates depend on pods, by a named port of an egress rule.
+  std::unique_ptr<const NetworkPolicy> source;
   Selection* subject = nullptr;
   PolicyTemplates templates;  // without groups; those stand below
   uint64_t version = 0;       // of the templates; never used twice
@@ -82,11 +86,14 @@ class IncrementalCompiler::State {
     PolicyRecord& record = policies_[absl::StrCat(policy.namespace_name, "/", policy.name)];
     const PolicyRecord before = std::move(record);
     record = PolicyRecord();
-    record.source = policy;
+    record.name = policy.name;
+    record.isolates_ingress = policy.isolates_ingress;
+    record.isolates_egress = policy.isolates_egress;
     record.subject = &pods_.AcquireSelection(
         {.namespace_name = policy.namespace_name, .pod_selector = Canonical(policy.pod_selector)});
     record.subject->subjects.push_back(&record);
-    MakeTemplates(record);
+    MakeTemplates(policy, record);
+    if (!record.trackers.empty()) record.source = std::make_unique<NetworkPolicy>(policy);
     MarkSubjects(record);
     LetGo(before, record);
   }
@@ -121,7 +128,7 @@ class IncrementalCompiler::State {
   const absl::node_hash_map<std::string, NamedSet>& sets() const { return named_sets_; }
 
  private:
-  void MakeTemplates(PolicyRecord& record) {
+  void MakeTemplates(const NetworkPolicy& policy, PolicyRecord& record) {
     record.version = ++last_version_;
     const PortNumbersOf numbers_of = [&](const GroupSpec& spec, const PortKey& port) {
       PortTracker& tracker = pods_.AcquireTracker(spec, port, record);
@@ -132,7 +139,7 @@ class IncrementalCompiler::State {
       for (const auto& [number, pods] : tracker.pods_by_number) numbers.push_back(number);
       return numbers;
     };
-    record.templates = TemplatesOf(record.source, numbers_of);
+    record.templates = TemplatesOf(policy, numbers_of);
     for (const auto& [name, spec] : record.templates.groups) {
       record.groups.push_back(&pods_.AcquireGroup(spec));
     }
@@ -178,7 +185,7 @@ class IncrementalCompiler::State {
       PolicyRecord before;
       before.trackers = std::exchange(record->trackers, {});
       before.groups = std::exchange(record->groups, {});
-      MakeTemplates(*record);
+      MakeTemplates(*record->source, *record);
       ReleaseTemplates(before, *record);
       MarkSubjects(*record);
     }
@@ -191,7 +198,7 @@ class IncrementalCompiler::State {
       policies.insert(policies.end(), selection->subjects.begin(), selection->subjects.end());
     }
     std::sort(policies.begin(), policies.end(),
-              [](const PolicyRecord* a, const PolicyRecord* b) { return a->source.name < b->source.name; });
+              [](const PolicyRecord* a, const PolicyRecord* b) { return a->name < b->name; });
     SetRecord* ingress = Intern(Direction::kIngress, policies, pod.second);
     SetRecord* egress = Intern(Direction::kEgress, policies, pod.second);
     const auto same = [](const SetRecord* a, const SetRecord* b) {
@@ -211,7 +218,7 @@ class IncrementalCompiler::State {
     SetKey key{.direction = direction};
     std::vector<const PolicyTemplate*> templates;
     for (const PolicyRecord* policy : policies) {
-      if (ingress ? !policy->source.isolates_ingress : !policy->source.isolates_egress) continue;
+      if (ingress ? !policy->isolates_ingress : !policy->isolates_egress) continue;
       key.versions.push_back(policy->version);
       templates.push_back(ingress ? &policy->templates.ingress : &policy->templates.egress);
     }

@@ -30,6 +30,7 @@ std::vector<std::string> TextsOf(const LabelSelector& selector) {
   for (const LabelRequirement& requirement : selector.match_expressions) {
     if (requirement.op != Operator::kIn) continue;
     std::vector<std::string> texts;
+    texts.reserve(requirement.values.size());
     for (const std::string& value : requirement.values) texts.push_back(PairText(requirement.key, value));
     std::sort(texts.begin(), texts.end());
     texts.erase(std::unique(texts.begin(), texts.end()), texts.end());

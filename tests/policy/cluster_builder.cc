@@ -33,7 +33,7 @@ Peer Select(std::vector<LabelRequirement> pod_expressions) {
   return PodPeer{.pod_selector = LabelSelector{.match_expressions = std::move(pod_expressions)}};
 }
 
-Peer Block(const char* cidr, std::vector<const char*> except) {
+Peer Block(const char* cidr, const std::vector<const char*>& except) {
   IpBlock block{.cidr = *IpPrefix::Parse(cidr), .except = {}};
   for (const char* prefix : except) block.except.push_back(*IpPrefix::Parse(prefix));
   return block;

@@ -19,7 +19,7 @@ Peer Pods(Labels labels);                                    // of the policy's 
 Peer Namespaces(Labels labels);                              // all pods of them
 Peer PodsIn(Labels namespace_labels, Labels labels);         // pods of namespaces
 Peer Select(std::vector<LabelRequirement> pod_expressions);  // of the policy's namespace
-Peer Block(const char* cidr, std::vector<const char*> except = {});
+Peer Block(const char* cidr, const std::vector<const char*>& except = {});
 
 // Ports.
 PolicyPort Tcp(uint16_t first, uint16_t last = 0);

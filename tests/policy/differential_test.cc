@@ -12,7 +12,7 @@
 namespace fairlead::policy::testing {
 namespace {
 
-constexpr int kDecisions = 300'000;
+constexpr int kDecisions = 150'000;
 constexpr int kDecisionsPerCluster = 60;
 
 bool Agrees(const Cluster& cluster, const CompiledVerdict& compiled, const Decision& decision) {
