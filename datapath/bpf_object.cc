@@ -177,6 +177,7 @@ absl::StatusOr<BpfObject> BpfObject::LoadTwin(const std::map<std::string, int>& 
   ASSIGN_OR_RETURN(fairlead_bpf * opened, OpenObject());
   BpfObject object(opened);
   opened->rodata->explain = true;
+  opened->rodata->facts_given = true;
   bpf_map* map;
   bpf_object__for_each_map(map, opened->obj) {
     const std::string name = bpf_map__name(map);

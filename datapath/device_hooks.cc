@@ -110,6 +110,19 @@ absl::Status DeviceHooks::Check(uint32_t ifindex, DeviceRole role) const {
   return absl::OkStatus();
 }
 
+absl::StatusOr<uint32_t> DeviceHooks::Attached(uint32_t ifindex, bool ingress) const {
+  ASSIGN_OR_RETURN(const auto held, strategy_->Query(ifindex, ingress));
+  for (const HookedProgram& program : held) {
+    for (const std::string& ours : EntryPrograms()) {
+      // The kernel keeps 15 characters of a name.
+      if (program.name == ours.substr(0, 15)) return program.program_id;
+    }
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("no program of ours is attached to ", strategy_->name(), ingress ? " ingress" : " egress",
+                   " of ", DeviceName(ifindex), "; the agent attaches it again at its next verification"));
+}
+
 uint64_t DeviceHooks::Mend() {
   uint64_t mended = 0;
   std::vector<uint32_t> gone;

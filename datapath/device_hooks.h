@@ -30,6 +30,8 @@ class DeviceHooks {
   absl::Status DetachOthers(DeviceRole role, const std::vector<uint32_t>& wanted);
   // OK when both programs that run on the device are those that we hold.
   absl::Status Check(uint32_t ifindex, DeviceRole role) const;
+  // Id of our entry program that runs on one side of a device, as the kernel says.
+  absl::StatusOr<uint32_t> Attached(uint32_t ifindex, bool ingress) const;
   bool Has(uint32_t ifindex) const { return attached_.contains(ifindex); }
   // Checks every device and attaches again what is missing; returns how many were mended.
   uint64_t Mend();

@@ -72,6 +72,7 @@ absl::Status KernelDatapath::Start() {
   ASSIGN_OR_RETURN(DeviceHooks hooks,
                    DeviceHooks::Open(*object_, use_tcx ? TcxStrategy(LinkDir()) : ClsactStrategy()));
   hooks_ = std::make_unique<DeviceHooks>(std::move(hooks));
+  explainer_ = std::make_unique<Explainer>(*object_, *reconciler_, *hooks_, *wiring_);
   if (!options_.cgroup_dir.empty()) {
     RETURN_IF_ERROR(AttachSocketHooks(*object_, options_.cgroup_dir, LinkDir()));
   }
@@ -182,8 +183,7 @@ uint32_t KernelDatapath::RemotePodMtu() const {
 }
 
 absl::StatusOr<Explanation> KernelDatapath::Explain(const ExplainRequest& request) const {
-  return absl::UnavailableError(absl::StrCat("explain ", request.source.ToString(), " to ",
-                                             request.destination.ToString(), ": no twin is loaded"));
+  return explainer_->Explain(request);
 }
 
 std::vector<MapUsage> KernelDatapath::Maps() const {

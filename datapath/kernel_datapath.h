@@ -12,6 +12,7 @@
 #include "datapath/datapath.h"
 #include "datapath/device_hooks.h"
 #include "datapath/event_reader.h"
+#include "datapath/explainer.h"
 #include "datapath/ledger.h"
 #include "datapath/libbpf_maps.h"
 #include "datapath/node_wiring.h"
@@ -62,6 +63,7 @@ class KernelDatapath : public Datapath {
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<DeviceHooks> hooks_;
   std::unique_ptr<EventReader> events_;
+  std::unique_ptr<Explainer> explainer_;
 };
 
 }  // namespace fairlead::datapath

@@ -231,6 +231,11 @@ absl::Status PolicyTables::Verify() {
   return classes_.Verify();
 }
 
+std::string PolicyTables::GroupWords(const std::string& name) const {
+  auto group = groups_.find(name);
+  return group == groups_.end() || group->second.description.empty() ? name : group->second.description;
+}
+
 const ClassKey* PolicyTables::ClassAt(uint32_t number) const {
   auto known = numbers_.known().find(number);
   return known == numbers_.known().end() ? nullptr : &known->second;

@@ -44,6 +44,8 @@ class PolicyTables {
   const SetTable& sets() const { return sets_; }
   // Words for `number` of a class: the groups that its addresses are in.
   const ClassKey* ClassAt(uint32_t number) const;
+  // A group in words; its name when it has none.
+  std::string GroupWords(const std::string& name) const;
 
  private:
   using Classification = std::map<IpPrefix, policy::AddressClass>;

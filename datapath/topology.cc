@@ -209,6 +209,14 @@ std::string Topology::NodeName(uint32_t index) const {
   return "";
 }
 
+const fl_pod_range* Topology::RangeOf(const IpAddress& address) const {
+  for (int length = kHostLength; length >= 0; --length) {
+    const auto bits = static_cast<uint32_t>(length);
+    if (const fl_pod_range* range = ranges_.Find({bits, Masked(ToAbi(address), bits)})) return range;
+  }
+  return nullptr;
+}
+
 absl::Status Topology::Verify() {
   RETURN_IF_ERROR(config_.Verify());
   RETURN_IF_ERROR(nodes_.Verify());

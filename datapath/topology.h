@@ -54,6 +54,9 @@ class Topology {
 
   // "" when there is none.
   std::string NodeName(uint32_t index) const;
+  // The longest range that contains the address; nullptr: none.
+  const fl_pod_range* RangeOf(const IpAddress& address) const;
+  fl_node NodeAt(uint32_t index) const { return nodes_.Get(index); }
   const fl_location* LocationOf(const IpAddress& address) const { return locations_.Find(ToAbi(address)); }
   absl::Status Verify();
 

@@ -198,6 +198,57 @@ TEST_P(LiveDatapath, EventsNameThePodsAndTheRule) {
   EXPECT_TRUE(found) << events.size() << " events";
 }
 
+TEST_P(LiveDatapath, ExplainsWhyAPacketIsRefused) {
+  AttachPods();
+  Apply(Restricted({}));
+  for (const bool v4 : {true, false}) {
+    auto answer = datapath_->Explain(
+        {.source = Address("a", v4), .destination = Address("b", v4), .destination_port = kPort});
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_FALSE(answer->allowed);
+    EXPECT_EQ(answer->reason, "denied by ingress policy");
+    ASSERT_TRUE(answer->origin.has_value());
+    EXPECT_EQ(answer->origin->place, "default deny");
+    EXPECT_EQ(answer->stages.back().name, "ingress policy");
+    EXPECT_THAT(answer->stages.back().detail, HasSubstr("isolated by test/allow"));
+  }
+}
+
+TEST_P(LiveDatapath, ExplainingTouchesNoState) {
+  AttachPods();
+  Apply(Restricted({}));
+  const ExplainRequest refused{
+      .source = Address("a", true), .destination = Address("b", true), .destination_port = kPort};
+  ASSERT_TRUE(datapath_->Explain(refused).ok());
+  for (const ReasonCount& drop : datapath_->Drops()) EXPECT_NE(drop.name, "denied by ingress policy");
+  Apply(Restricted({IpPrefix::Host(Address("a", true))}));
+  auto answer = datapath_->Explain(
+      {.source = Address("a", true), .destination = Address("b", true), .destination_port = kPort});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_TRUE(answer->allowed) << answer->reason;
+  ASSERT_TRUE(answer->origin.has_value());
+  EXPECT_EQ(answer->origin->place, "spec.ingress[0]");
+  EXPECT_EQ(answer->stages.back().detail, "to pod test/b on this node");
+  int connections = 0;
+  EXPECT_TRUE(datapath_->ForEachConnection([&](const Connection&) { return ++connections > 0; }).ok());
+  EXPECT_EQ(connections, 0);
+}
+
+TEST_P(LiveDatapath, ExplainsPathsFromTheNodeAndFromOutside) {
+  AttachPods();
+  Apply(Restricted({}));
+  auto own = datapath_->Explain({.source = *IpAddress::Parse("192.168.50.1"),
+                                 .destination = Address("b", true),
+                                 .destination_port = kPort});
+  ASSERT_TRUE(own.ok()) << own.status();
+  EXPECT_TRUE(own->allowed) << own->reason;
+  auto outside = datapath_->Explain({.source = *IpAddress::Parse("192.168.50.2"),
+                                     .destination = Address("b", true),
+                                     .destination_port = kPort});
+  ASSERT_TRUE(outside.ok()) << outside.status();
+  EXPECT_FALSE(outside->allowed);
+}
+
 TEST_P(LiveDatapath, EveryAttachedProgramIsOurs) {
   AttachPods();
   Apply(node_->OpenState());
