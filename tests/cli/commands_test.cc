@@ -1,0 +1,262 @@
+// Whole commands against a fake agent and a fake controller on unix sockets.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "api/introspect.grpc.pb.h"
+#include "api/observer.grpc.pb.h"
+#include "base/ip.h"
+#include "cli/commands/app.h"
+
+namespace fairlead::cli {
+namespace {
+
+using introspect::v1::Introspect;
+using testing::HasSubstr;
+using testing::Not;
+namespace pb = introspect::v1;
+
+std::string Bytes(const char* text) {
+  return IpAddress::Parse(text)->ToBytes();
+}
+
+// One node that holds shop/cart-0, denies by policy, and has seen one drop.
+class FakeAgent : public Introspect::Service, public observer::v1::Observer::Service {
+ public:
+  grpc::Status Status(grpc::ServerContext*, const pb::StatusRequest*, pb::StatusReply* reply) override {
+    reply->set_role("agent");
+    reply->set_ready(ready);
+    pb::RejectedObject* rejected = reply->add_rejected();
+    rejected->set_object("NetworkPolicy shop/bad");
+    rejected->set_where("shop.yaml:7");
+    rejected->set_message("spec.ingress[0]: no such field");
+    pb::Counter* drop = reply->add_drops();
+    drop->set_name("denied by ingress policy");
+    drop->set_packets(3);
+    return grpc::Status::OK;
+  }
+  grpc::Status Endpoints(grpc::ServerContext*, const pb::EndpointsRequest*,
+                         pb::EndpointsReply* reply) override {
+    pb::EndpointState* endpoint = reply->add_endpoints();
+    endpoint->set_namespace_("shop");
+    endpoint->set_name("cart-0");
+    endpoint->set_state("ready");
+    endpoint->add_addresses(Bytes("10.244.1.5"));
+    endpoint->set_ingress_set("set1");
+    endpoint->add_ingress_policies("shop/cart");
+    return grpc::Status::OK;
+  }
+  grpc::Status Services(grpc::ServerContext*, const pb::ServicesRequest*, pb::ServicesReply* reply) override {
+    pb::ServiceState* service = reply->add_services();
+    service->set_namespace_("shop");
+    service->set_name("cart");
+    service->set_type("ClusterIP");
+    service->set_address(Bytes("10.96.0.7"));
+    service->set_port(80);
+    service->set_protocol(6);
+    pb::BackendState* backend = service->add_backends();
+    backend->set_address(Bytes("10.244.1.5"));
+    backend->set_port(8080);
+    return grpc::Status::OK;
+  }
+  grpc::Status Policies(grpc::ServerContext*, const pb::PoliciesRequest*, pb::PoliciesReply* reply) override {
+    pb::PolicyState* policy = reply->add_policies();
+    policy->set_namespace_("shop");
+    policy->set_name("cart");
+    policy->set_realised(true);
+    policy->add_endpoints("shop/cart-0");
+    pb::PolicyRuleState* rule = reply->add_sets()->add_rules();
+    rule->set_action("deny");
+    rule->set_origin("shop/cart default deny");
+    return grpc::Status::OK;
+  }
+  grpc::Status Conntrack(grpc::ServerContext*, const pb::ConntrackRequest* request,
+                         grpc::ServerWriter<pb::ConntrackEntry>* writer) override {
+    filter = request->filter();
+    pb::ConntrackEntry entry;
+    entry.set_protocol(6);
+    entry.set_source(Bytes("10.244.1.5"));
+    entry.set_source_port(40000);
+    entry.set_destination(Bytes("10.96.0.7"));
+    entry.set_destination_port(80);
+    entry.set_translated_destination(Bytes("10.244.1.5"));
+    entry.set_translated_destination_port(8080);
+    entry.set_state("established");
+    writer->Write(entry);
+    return grpc::Status::OK;
+  }
+  grpc::Status Flows(grpc::ServerContext*, const observer::v1::FlowsRequest* request,
+                     grpc::ServerWriter<observer::v1::Flow>* writer) override {
+    filter = request->filter();
+    observer::v1::Flow flow;
+    flow.set_node("node-1");
+    flow.set_verdict(observer::v1::DROPPED);
+    flow.set_reason("denied by ingress policy");
+    flow.set_stage("pod-ingress");
+    flow.set_source(Bytes("203.0.113.9"));
+    flow.set_source_port(40000);
+    flow.set_destination(Bytes("10.244.1.5"));
+    flow.set_destination_port(8080);
+    flow.set_protocol(6);
+    flow.set_policy("shop/cart");
+    flow.set_policy_place("default deny");
+    flow.set_lost(4);
+    writer->Write(flow);
+    return grpc::Status::OK;
+  }
+  grpc::Status Why(grpc::ServerContext*, const pb::WhyRequest* request, pb::WhyReply* reply) override {
+    why = *request;
+    pb::WhyStage* stage = reply->add_stages();
+    stage->set_name("ingress policy");
+    stage->set_detail("rule 3 of set1 denies");
+    if (request->port() == 8080) {
+      stage->set_passed(true);
+      reply->set_verdict(observer::v1::FORWARDED);
+      reply->set_destination(request->destination_address());
+      reply->set_destination_port(8080);
+      return grpc::Status::OK;
+    }
+    reply->set_verdict(observer::v1::DROPPED);
+    reply->set_reason("denied by ingress policy");
+    reply->mutable_origin()->set_kind("NetworkPolicy");
+    reply->mutable_origin()->set_namespace_("shop");
+    reply->mutable_origin()->set_name("cart");
+    reply->mutable_origin()->set_place("default deny");
+    return grpc::Status::OK;
+  }
+  grpc::Status Names(grpc::ServerContext*, const pb::NamesRequest*, pb::NamesReply* reply) override {
+    const auto add = [reply](const char* address, const char* kind, const char* name) {
+      pb::NamedAddress* named = reply->add_names();
+      named->set_address(Bytes(address));
+      named->set_kind(kind);
+      named->set_name(name);
+      return named;
+    };
+    (*add("10.244.1.5", "pod", "shop/cart-0")->mutable_labels())["app"] = "cart";
+    (*add("10.244.1.9", "pod", "shop/web")->mutable_labels())["app"] = "web";
+    add("10.96.0.7", "service", "shop/cart");
+    return grpc::Status::OK;
+  }
+
+  bool ready = true;
+  observer::v1::FlowFilter filter;
+  pb::WhyRequest why;
+};
+
+struct Result {
+  int exit_code;
+  std::string out, err;
+};
+
+class CommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    target_ = "unix:" + testing::TempDir() + "fairlead-cli-" + std::to_string(::getpid()) + ".sock";
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(target_, grpc::InsecureServerCredentials());
+    builder.RegisterService(static_cast<Introspect::Service*>(&agent_));
+    builder.RegisterService(static_cast<observer::v1::Observer::Service*>(&agent_));
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+  }
+
+  Result Run(std::vector<const char*> args) {
+    args.insert(args.begin(), {"fairlead", "--agent", target_.c_str()});
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int exit_code = Main(static_cast<int>(args.size()), const_cast<char**>(args.data()));
+    return {exit_code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+  }
+
+  FakeAgent agent_;
+  std::string target_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(CommandTest, StatusShowsWhatIsRefusedAndDropped) {
+  const Result result = Run({"status"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out,
+              HasSubstr("refused NetworkPolicy shop/bad (shop.yaml:7): spec.ingress[0]: no such field"));
+  EXPECT_THAT(result.out, HasSubstr("denied by ingress policy"));
+}
+
+TEST_F(CommandTest, StatusFailsWhenANodeIsNotReady) {
+  agent_.ready = false;
+  EXPECT_EQ(Run({"status"}).exit_code, kFailed);
+}
+
+TEST_F(CommandTest, EveryQuestionSaysWhatToDoWhenNobodyAnswers) {
+  server_->Shutdown();
+  server_.reset();
+  for (const char* command : {"status", "endpoints", "services", "policies", "conntrack", "flows"}) {
+    const Result result = Run({command});
+    EXPECT_EQ(result.exit_code, kFailed) << command;
+    EXPECT_THAT(result.err, HasSubstr("nobody answers there")) << command;
+  }
+}
+
+TEST_F(CommandTest, AddressesCarryNames) {
+  EXPECT_THAT(Run({"services"}).out, HasSubstr("shop/cart-0:8080"));
+  EXPECT_THAT(Run({"conntrack"}).out, HasSubstr("shop/cart-0:40000"));
+  EXPECT_THAT(Run({"conntrack"}).out, HasSubstr("shop/cart:80"));
+  EXPECT_THAT(Run({"flows"}).out, HasSubstr("203.0.113.9:40000 → shop/cart-0:8080 TCP"));
+}
+
+TEST_F(CommandTest, EndpointsAndPoliciesNameThePolicies) {
+  EXPECT_THAT(Run({"endpoints"}).out, HasSubstr("shop/cart "));
+  EXPECT_THAT(Run({"policies", "--rules"}).out, HasSubstr("shop/cart default deny"));
+}
+
+TEST_F(CommandTest, FlowsTellOfLossAndTheRule) {
+  const Result result =
+      Run({"flows", "--pod", "shop/", "--port", "80", "--protocol", "udp", "--verdict", "dropped"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("4 events lost"));
+  EXPECT_THAT(result.out, HasSubstr("denied by ingress policy, shop/cart default deny"));
+  EXPECT_EQ(agent_.filter.pod(), "shop/");
+  EXPECT_EQ(agent_.filter.protocol(), 17u);
+  EXPECT_EQ(agent_.filter.verdict(), observer::v1::DROPPED);
+}
+
+TEST_F(CommandTest, WhyAsksWithResolvedAddressesAndSuggestsAPolicy) {
+  const Result result = Run({"why", "shop/web", "shop/cart:80"});
+  EXPECT_EQ(result.exit_code, kFailed) << result.err;
+  EXPECT_EQ(agent_.why.source_address(), Bytes("10.244.1.9"));
+  EXPECT_EQ(agent_.why.destination_address(), Bytes("10.96.0.7"));
+  EXPECT_THAT(result.out, HasSubstr("✗ ingress policy rule 3 of set1 denies"));
+  EXPECT_THAT(result.out, HasSubstr("denied by NetworkPolicy shop/cart, default deny"));
+  const Result pod = Run({"why", "shop/web", "shop/cart-0:81", "-o", "json"});
+  EXPECT_THAT(nlohmann::json::parse(pod.out)["remedyYaml"].get<std::string>(), HasSubstr("app: \"web\""));
+}
+
+TEST_F(CommandTest, WhySaysYesWithItsExitCode) {
+  const Result result = Run({"why", "shop/web", "shop/cart-0:8080"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("allowed: it reaches shop/cart-0:8080"));
+}
+
+TEST_F(CommandTest, JsonIsJsonAndHasNoColours) {
+  ::setenv("CLICOLOR_FORCE", "1", 1);
+  for (const char* command : {"status", "endpoints", "services", "policies"}) {
+    const Result result = Run({command, "-o", "json"});
+    EXPECT_TRUE(nlohmann::json::parse(result.out)[target_].is_object()) << command;
+    EXPECT_THAT(result.out, Not(HasSubstr("\033"))) << command;
+  }
+  EXPECT_TRUE(nlohmann::json::accept(Run({"flows", "-o", "json"}).out));
+  ::unsetenv("CLICOLOR_FORCE");
+}
+
+TEST_F(CommandTest, WrongCommandLinesAreUsageErrors) {
+  EXPECT_EQ(Run({"nonsense"}).exit_code, kUsage);
+  EXPECT_EQ(Run({"why", "shop/web"}).exit_code, kUsage);
+  EXPECT_EQ(Run({"flows", "--address", "10.0.0"}).exit_code, kUsage);
+  EXPECT_EQ(Run({"why", "shop/web", "shop/cart:99999"}).exit_code, kUsage);
+  EXPECT_EQ(Run({"status", "-o", "xml"}).exit_code, kUsage);
+}
+
+}  // namespace
+}  // namespace fairlead::cli
