@@ -1,0 +1,148 @@
+// Labs come up from any manifests, say what they refuse, and go without a trace, in whatever state.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "cli/lab/process.h"
+#include "tests/lab/lab.h"
+#include "tests/lab/manifests.h"
+
+namespace fairlead::test {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kPod = Pod("default", "one", "node-1", "app: one", "{containerPort: 80}");
+
+bool Exists(const std::string& lab) {
+  return std::filesystem::exists("/run/fairlead/labs/" + lab) ||
+         std::filesystem::exists("/sys/fs/cgroup/unified/fairlead-lab/" + lab) ||
+         std::filesystem::exists("/sys/fs/cgroup/fairlead-lab/" + lab);
+}
+
+TEST(LifecycleTest, LeavesNothing) {
+  std::string name;
+  {
+    const Lab lab(kPod);
+    name = lab.name();
+    EXPECT_TRUE(lab.up());
+    EXPECT_TRUE(Exists(name));
+  }
+  EXPECT_FALSE(Exists(name));
+}
+
+TEST(LifecycleTest, RefusesASecondLabOfOneName) {
+  const Lab lab(kPod);
+  const Run again = Fairlead({"lab", "up", "--name", lab.name(), "-f", "-"}, kPod);
+  EXPECT_NE(again.exit_code, 0);
+  EXPECT_THAT(again.err, HasSubstr("is up"));
+  EXPECT_EQ(lab.Probe("default/one", "127.0.0.1:80"), "ok") << "the first one is none the worse";
+}
+
+TEST(LifecycleTest, LabsSideBySideDoNotSeeEachOther) {
+  const Lab lab(kPod);
+  const std::string other = lab.name() + "b";
+  ASSERT_EQ(Fairlead({"lab", "up", "--name", other, "-f", "-"}, kPod).exit_code, 0);
+  EXPECT_EQ(lab.Probe("node-1", Lab::At(lab.Address("pod", "default/one"), 80)), "ok");
+  EXPECT_EQ(Fairlead({"lab", "down", "--name", other}).exit_code, 0);
+  EXPECT_EQ(lab.Probe("node-1", Lab::At(lab.Address("pod", "default/one"), 80)), "ok");
+}
+
+// `lab up` is killed after ever longer; `down` cleans up, and the next `up` works.
+TEST(LifecycleTest, CleansUpAfterAnUpThatWasKilledAnywhere) {
+  const std::string name = "k" + std::to_string(::getpid());
+  const std::string manifest = testing::TempDir() + "/" + name + ".yaml";
+  FILE* file = std::fopen(manifest.c_str(), "w");
+  std::fputs(kPod.c_str(), file);
+  std::fclose(file);
+  for (const int after_ms : {1, 5, 10, 20, 40, 80, 150, 300}) {
+    auto up = lab::Process::Start(
+        {.argv = {FAIRLEAD_BIN_DIR "/fairlead", "lab", "up", "--name", name, "-f", manifest},
+         .env = lab::CurrentEnvironment()});
+    ASSERT_TRUE(up.ok()) << up.status();
+    int exit_code = 0;
+    if (!up->WaitFor(after_ms, &exit_code)) {
+      up->Signal(SIGKILL);
+      up->Wait();
+    }
+    // Every second time nobody cleans up: the next `up` has to.
+    if (after_ms % 20 == 0) {
+      const Run down = Fairlead({"lab", "down", "--name", name});
+      EXPECT_EQ(down.exit_code, 0) << after_ms << " ms: " << down.err;
+      EXPECT_FALSE(Exists(name)) << after_ms << " ms";
+    } else {
+      Fairlead({"lab", "down", "--name", name});
+    }
+  }
+  const Run up = Fairlead({"lab", "up", "--name", name, "-f", manifest});
+  EXPECT_EQ(up.exit_code, 0) << up.out << up.err;
+  EXPECT_EQ(Fairlead({"lab", "down", "--name", name}).exit_code, 0);
+  EXPECT_FALSE(Exists(name));
+  std::filesystem::remove(manifest);
+}
+
+TEST(LifecycleTest, SaysWhatItRefusesAndGoesOnWithTheRest) {
+  const Lab lab(kPod +
+                "---\nkind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: bad}\n"
+                "spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/99}}]}]}\n"
+                "---\nkind: [oops\n");
+  ASSERT_TRUE(lab.up());
+  EXPECT_EQ(lab.Probe("node-1", Lab::At(lab.Address("pod", "default/one"), 80)), "ok");
+  const Run status = lab.Fairlead({"status"});
+  EXPECT_THAT(status.out, HasSubstr("default/bad"));
+  EXPECT_THAT(status.out, HasSubstr("10.0.0.0/99"));
+}
+
+TEST(LifecycleTest, ABadVersionOfAPolicyLeavesTheGoodOneInForce) {
+  const Lab lab(kPod + Pod("default", "two", "node-2", "app: two", "") +
+                Policy("default", "p", "  podSelector: {}\n"));
+  ASSERT_TRUE(lab.up());
+  const std::string target = Lab::At(lab.Address("pod", "default/one"), 80);
+  EXPECT_EQ(lab.Probe("default/two", target), "timeout");
+  const Run apply =
+      lab.Fairlead({"lab", "apply", "-f", "-"}, Policy("default", "p", "  podSelector: nonsense\n"));
+  EXPECT_NE(apply.exit_code, 0);
+  EXPECT_THAT(apply.err, HasSubstr("refused"));
+  EXPECT_EQ(lab.Probe("default/two", target), "timeout");
+}
+
+TEST(LifecycleTest, StartsAndStopsPodsAsManifestsComeAndGo) {
+  const Lab lab(kPod);
+  ASSERT_TRUE(lab.up());
+  const std::string two = Pod("default", "two", "node-2", "app: two", "{containerPort: 80}");
+  lab.Apply(two);
+  const std::string target = Lab::At(lab.Address("pod", "default/two"), 80);
+  EXPECT_EQ(lab.Probe("default/one", target), "ok");
+  lab.Delete(two);
+  EXPECT_EQ(lab.Json({"lab", "list", "--pods"}).size(), 1u);
+  EXPECT_NE(lab.Probe("default/one", target), "ok");
+}
+
+TEST(LifecycleTest, RunsAContainersCommandAndRestartsIt) {
+  const Lab lab(
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: once}\nspec:\n  containers:\n    - name: main\n      "
+      "image: x\n"
+      "      command: [sh, -c]\n      args: ['echo hello $(WHO); hostname; exit 3']\n"
+      "      env: [{name: WHO, value: world}]\n");
+  ASSERT_TRUE(lab.up());
+  EXPECT_TRUE(Eventually(5000, [&] {
+    return lab.Fairlead({"lab", "list", "--pods"}).out.find("exit code 3") != std::string::npos;
+  }));
+  EXPECT_THAT(lab.Fairlead({"lab", "logs", "default/once"}).out, HasSubstr("hello world\nonce\n"));
+}
+
+TEST(LifecycleTest, SaysWhatIsMissing) {
+  EXPECT_THAT(Fairlead({"lab", "exec", "--name", "nosuchlab", "a/b", "--", "true"}).err,
+              HasSubstr("no lab 'nosuchlab'"));
+  EXPECT_EQ(Fairlead({"lab", "up", "--name", "Not_A_Name", "-f", "-"}, kPod).exit_code, 2);
+  EXPECT_NE(Fairlead({"lab", "up", "--name", "nofile", "-f", "/nonexistent.yaml"}).exit_code, 0);
+  EXPECT_FALSE(Exists("nofile"));
+  EXPECT_EQ(Fairlead({"--agent", "unix:/nonexistent.sock", "status"}).exit_code, 1);
+}
+
+}  // namespace
+}  // namespace fairlead::test
