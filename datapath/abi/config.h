@@ -29,7 +29,9 @@ struct fl_config {
   __u16 route_epoch;          /* bumped when "location", "pod_range" or "node" say something new of an
                                  address: connections look up their way again */
   __u16 pad;
+  __u32 pad2;
+  __u64 netns_cookie;         /* of the node's network namespace (SO_NETNS_COOKIE) */
 };
-FL_ABI_SIZE(fl_config, 76);
+FL_ABI_SIZE(fl_config, 88);
 
 #endif

@@ -37,7 +37,8 @@ struct fl_frontend {
 };
 FL_ABI_SIZE(fl_frontend, 24);
 
-/* Array map "backend_id": __u32 index into "backend". Array map "backend": */
+/* Array map "backend_id": __u32 index into "backend". Array map "backend": an entry belongs to one port of
+ * one Service, so that its connections and affinities see when it is removed there. */
 struct fl_backend {
   struct fl_address address; /* net */
   __be16 port;               /* net */
@@ -59,5 +60,31 @@ struct fl_affinity {
   __u64 used_jiffies; /* bpf_jiffies64() of the last connection */
 };
 FL_ABI_SIZE(fl_affinity, 16);
+
+/* Socket level. LRU hash maps "socket_choice": where a socket's datagrams to a front end go, and
+ * "socket_origin": what a socket believes to talk to. Keys: the front end's address, the backend's. */
+#define FL_MAX_SOCKETS (1 << 16)
+
+struct fl_socket_key {
+  __u64 cookie;              /* bpf_get_socket_cookie() */
+  struct fl_address address; /* net */
+  __be16 port;               /* net */
+  __u8 protocol;
+  __u8 pad[5];
+};
+FL_ABI_SIZE(fl_socket_key, 32);
+
+struct fl_socket_choice {
+  __u32 backend;
+  __u32 backend_generation;
+};
+FL_ABI_SIZE(fl_socket_choice, 8);
+
+struct fl_socket_origin {
+  struct fl_address address; /* net */
+  __be16 port;               /* net */
+  __u16 pad;
+};
+FL_ABI_SIZE(fl_socket_origin, 20);
 
 #endif

@@ -9,12 +9,14 @@
  *   4. A TCP or SCTP packet that opens nothing and belongs to no connection (our state was lost) is taken
  *      in when policy admits its two ends in both directions: it cannot be told who the client was, and
  *      a connection that policy has ended must not come back as its own reverse. Else MID_STREAM.
- *   5. An echo reply without a request, and an ICMP error of an unknown connection, never pass. */
+ *   5. A connection whose backend was removed ends; a datagram of its client finds another backend.
+ *   6. An echo reply without a request, and an ICMP error of an unknown connection, never pass. */
 #ifndef FAIRLEAD_BPF_ADMIT_H
 #define FAIRLEAD_BPF_ADMIT_H
 
 #include "datapath/bpf/conntrack.h"
 #include "datapath/bpf/policy.h"
+#include "datapath/bpf/service.h"
 #include "datapath/bpf/topology.h"
 #include "datapath/bpf/verdict.h"
 
@@ -152,12 +154,10 @@ static __always_inline int admit_again(struct fl_ct_record *r, struct fl_ct_life
  * connection of a pod that is gone ends. */
 static __always_inline int refresh_ways(struct fl_ct_record *r, const struct tuple *out, struct flow *flow,
                                         __u16 epoch) {
-  struct way to = {}, from = {};
-  /* A sender whose address was translated in transit is not looked up: only its hop's node may move. */
+  struct way to = {};
   int reason = find_way(&out->destination, &to);
   if (reason) return reason;
   if (to.endpoint != flow->to.endpoint) return FL_REASON_NO_SUCH_POD;
-  from = flow->from;
   flow->to = to;
   if (explain) return FL_REASON_FORWARDED;
   if (flow->from_client) {
@@ -167,9 +167,30 @@ static __always_inline int refresh_ways(struct fl_ct_record *r, const struct tup
     r->client_hop = to.hop;
     r->client_node = to.node;
   }
-  (void)from;
   r->route_epoch = epoch;
   return FL_REASON_FORWARDED;
+}
+
+static __always_inline bool backend_lives(const struct flow *flow, struct fl_ct_life life) {
+  if (!(life.flags & FL_CT_TRANSLATED)) return true;
+  struct fl_ct_translation *x = entry(&ct_translation, flow->slot);
+  return !x || !x->backend || backend_is_current(x->backend, x->backend_generation);
+}
+
+/* Whether a packet of a found connection begins another one: then it is no longer found. */
+GLOBAL int renew(const struct packet *packet, struct flow *flow) {
+  if (!packet || !flow || !flow->found) return 0;
+  if (!flow->reopens) {
+    struct fl_ct_record *r = entry(&ct_record, flow->slot);
+    bool datagram = packet->tuple.protocol == PROTOCOL_UDP && packet->kind != PACKET_ICMP_ERROR;
+    if (!r || !datagram || !flow->from_client || backend_lives(flow, life_read(r))) return 0;
+  }
+  flow->reopens = true;
+  flow->found = false;
+  flow->from_client = true;
+  flow->translated = false;
+  flow->out = packet->tuple;
+  return 1;
 }
 
 /* Lets a packet of a found connection go on, or ends the connection and says why. */
@@ -182,7 +203,8 @@ GLOBAL int connection_continue(const struct packet *packet, struct flow *flow, s
   trace_conntrack(flow, FL_REASON_FORWARDED, life.state);
 
   int reason = FL_REASON_FORWARDED;
-  if (r->route_epoch != c->route_epoch && !flow->own)
+  if (!backend_lives(flow, life)) reason = FL_REASON_BACKEND_GONE;
+  if (!reason && r->route_epoch != c->route_epoch && !flow->own)
     reason = refresh_ways(r, &flow->out, flow, c->route_epoch);
   if (!reason && !(life.flags & FL_CT_FROM_HOST)) reason = admit_again(r, life, flow, o);
   if (reason) {
@@ -224,6 +246,7 @@ GLOBAL int connection_open(const struct packet *packet, struct flow *flow, struc
     r->life.flags |= FL_CT_CLIENT_IS_FIRST;
   if (flow->own) r->life.flags |= FL_CT_FROM_HOST;
   if (flow->translated) r->life.flags |= FL_CT_TRANSLATED;
+  if (flow->source_translated) r->life.flags |= FL_CT_SOURCE_TRANSLATED;
 
   /* The original client and the final server. */
   struct tuple t = packet->tuple;
@@ -239,10 +262,24 @@ GLOBAL int connection_open(const struct packet *packet, struct flow *flow, struc
   }
   if (reason) return reason;
 
+  if (flow->reopens) connection_end(flow->slot, flow->generation);
   o->owner = owner_of(r);
+  o->translation.client = flow->out.source;
+  o->translation.server = flow->out.destination;
+  o->translation.client_port = flow->out.source_port;
+  o->translation.server_port = flow->out.destination_port;
+  o->translation.backend = flow->backend;
+  o->translation.backend_generation = flow->backend_generation;
+  o->translation.service = flow->service;
   reason = connection_make(o, flow);
-  if (!reason) report(packet, flow, FL_REASON_FORWARDED);
-  return reason;
+  if (reason) return reason;
+  flow->from_client = true;
+  if (flow->translated) {
+    flow->out.source_port = o->translation.client_port;
+    flow->out.destination_port = o->translation.server_port;
+  }
+  report(packet, flow, FL_REASON_FORWARDED);
+  return FL_REASON_FORWARDED;
 }
 
 #endif

@@ -127,6 +127,12 @@ static __always_inline bool life_swap(struct fl_ct_record *r, struct fl_ct_life 
   return __sync_val_compare_and_swap((__u64 *)&r->life, old, new) == old;
 }
 
+static __always_inline void life_publish(struct fl_ct_record *r, struct fl_ct_life life) {
+  __u64 word;
+  __builtin_memcpy(&word, &life, sizeof(word));
+  __sync_lock_test_and_set((__u64 *)&r->life, word);
+}
+
 static __always_inline __u32 owner_of(const struct fl_ct_record *r) {
   return r->client_endpoint ? r->client_endpoint : r->server_endpoint;
 }
@@ -213,7 +219,7 @@ GLOBAL int connection_find(const struct packet *packet, struct flow *flow) {
   if (life_read(r).generation != generation) return 0;
   flow->slot = slot;
   flow->generation = generation;
-  /* A SYN after the end, or from the side that did not open, begins a new connection. */
+  /* A SYN after the end, or from the side that did not open, begins a new connection if that is admitted. */
   flow->reopens = packet->kind == PACKET_OPENS && packet->tuple.protocol == PROTOCOL_TCP &&
                   (life.state == FL_CT_CLOSING || !from_client);
   flow->found = true;
@@ -288,14 +294,92 @@ static __always_inline __u32 take_free_slot(void) {
   return NO_SLOT;
 }
 
+/* Whether nothing live has `key`. What a connection left behind that could not take its tuple away is
+ * removed; what is about to be published (its record is one generation behind) is not. */
+static __always_inline bool tuple_is_free(const struct fl_ct_key *key) {
+  struct fl_ct_ref *ref = bpf_map_lookup_elem(&ct_tuple, key);
+  if (!ref) return true;
+  __u32 generation = ref->generation;
+  struct fl_ct_record *r = entry(&ct_record, ref->slot & ~FL_CT_SERVER_TUPLE);
+  if (!r) return false;
+  struct fl_ct_life life = life_read(r);
+  __s32 ahead = life.generation - generation;
+  bool dead = ahead > 0 || (ahead == 0 && !life_is_live(life));
+  if (dead && !explain) bpf_map_delete_elem(&ct_tuple, key);
+  return dead;
+}
+
+/* Puts `key` -> slot into the table if it is free; a twin only looks. */
 static __always_inline bool insert_tuple(const struct fl_ct_key *key, __u32 slot, __u32 generation) {
+  if (explain) return tuple_is_free(key);
   struct fl_ct_ref ref = {.slot = slot, .generation = generation};
-  return !bpf_map_update_elem(&ct_tuple, key, &ref, BPF_NOEXIST);
+  if (!bpf_map_update_elem(&ct_tuple, key, &ref, BPF_NOEXIST)) return true;
+  return tuple_is_free(key) && !bpf_map_update_elem(&ct_tuple, key, &ref, BPF_NOEXIST);
+}
+
+/* The search for a source port under which the server's tuple is free. */
+struct port_search {
+  struct fl_ct_translation *translation;
+  struct fl_ct_key *key;
+  __u32 slot;
+  __u32 generation;
+  __u16 first;
+  __u16 count;
+  __u16 next;
+  __u8 protocol;
+  __u8 found;
+};
+
+static __always_inline void server_key(const struct fl_ct_translation *x, __u8 protocol,
+                                       struct fl_ct_key *key) {
+  struct tuple t;
+  t.source = x->client;
+  t.destination = x->server;
+  t.source_port = x->client_port;
+  t.destination_port = x->server_port;
+  t.protocol = protocol;
+  make_key(key, &t);
+}
+
+static long try_port(__u32 i, struct port_search *s) {
+  (void)i;
+  __be16 port = bpf_htons(s->first + s->next);
+  s->next = s->next + 1 < s->count ? s->next + 1 : 0;
+  s->translation->client_port = port;
+  if (s->protocol == PROTOCOL_ICMP || s->protocol == PROTOCOL_ICMPV6) s->translation->server_port = port;
+  server_key(s->translation, s->protocol, s->key);
+  s->found = insert_tuple(s->key, s->slot, s->generation);
+  return s->found;
+}
+
+/* Source ports tried at most for one new connection. */
+#define PORT_TRIES 4096
+
+/* Inserts the tuple as the server sees it; with source translation under the first source port that is
+ * free towards this server, from a start that differs with the connection. */
+static __always_inline int place_server_tuple(struct opening *o, const struct fl_config *c, __u32 slot,
+                                              __u32 generation) {
+  struct port_search s = {.translation = &o->translation,
+                          .key = &o->server_key,
+                          .slot = slot | FL_CT_SERVER_TUPLE,
+                          .generation = generation,
+                          .first = c->snat_port_first,
+                          .count = c->snat_port_last - c->snat_port_first + 1,
+                          .protocol = o->record.key.protocol};
+  if (!(o->record.life.flags & FL_CT_SOURCE_TRANSLATED)) {
+    server_key(&o->translation, s.protocol, &o->server_key);
+    return insert_tuple(&o->server_key, s.slot, generation) ? FL_REASON_FORWARDED : FL_REASON_CT_CONFLICT;
+  }
+  if (!c->snat_port_first || c->snat_port_last < c->snat_port_first) return FL_REASON_SNAT_EXHAUSTED;
+  const struct fl_ct_key *k = &o->record.key;
+  __u32 mix = (k->address[0].word[3] ^ k->address[1].word[3] * 0x9e3779b1u) + k->port[0] + (k->port[1] << 16);
+  s.next = (mix * 0x85ebca6bu >> 16) % s.count;
+  bpf_loop(s.count < PORT_TRIES ? s.count : PORT_TRIES, try_port, &s, 0);
+  return s.found ? FL_REASON_FORWARDED : FL_REASON_SNAT_EXHAUSTED;
 }
 
 /* What connection_make() would answer, read from the same places; for twins. */
-static __always_inline int could_make(const struct opening *o, struct fl_config *c,
-                                      struct fl_ct_account *account) {
+static __always_inline int could_make(struct opening *o, struct fl_config *c, struct fl_ct_account *account) {
   __u32 *ring = entry(&ct_half_open, o->owner * FL_HALF_OPEN_QUOTA +
                                          account->half_open_next % FL_HALF_OPEN_QUOTA);
   struct fl_ct_record *oldest = ring && *ring ? entry(&ct_record, *ring - 1) : NULL;
@@ -309,6 +393,7 @@ static __always_inline int could_make(const struct opening *o, struct fl_config 
     if (bpf_map_peek_elem(&ct_free, &slot) && table && !entry(&ct_record, table->fresh))
       return FL_REASON_CONNTRACK_FULL;
   }
+  if (o->record.life.flags & FL_CT_TRANSLATED) return place_server_tuple(o, c, 0, 0);
   return FL_REASON_FORWARDED;
 }
 
@@ -349,32 +434,33 @@ GLOBAL int connection_make(struct opening *o, struct flow *flow) {
   __builtin_memcpy((void *)r + offsetof(struct fl_ct_record, client_endpoint),
                    (void *)&o->record + offsetof(struct fl_ct_record, client_endpoint),
                    sizeof(*r) - offsetof(struct fl_ct_record, client_endpoint));
+  int reason = FL_REASON_FORWARDED;
   if (life.flags & FL_CT_TRANSLATED) {
+    /* Until the life is published below, who finds this tuple takes it for dead. */
+    reason = place_server_tuple(o, c, slot, life.generation);
     struct fl_ct_translation *x = entry(&ct_translation, slot);
     if (x) *x = o->translation;
+    /* Without its server's tuple the connection has none that its end might take away. */
+    if (reason) life.flags &= ~FL_CT_TRANSLATED;
   }
-  struct fl_ct_life written = life;
-  __u64 word;
-  __builtin_memcpy(&word, &life, sizeof(word));
-  __sync_lock_test_and_set((__u64 *)&r->life, word);
-  if (ring) *ring = slot + 1;
-  flow->slot = slot;
-  flow->generation = life.generation;
-
-  if ((life.flags & FL_CT_TRANSLATED) &&
-      !insert_tuple(&o->server_key, slot | FL_CT_SERVER_TUPLE, life.generation)) {
-    /* Neither tuple is ours: the end must not take another connection's away. */
-    life.flags &= ~FL_CT_TRANSLATED;
-  } else if (insert_tuple(&o->record.key, slot, life.generation)) {
-    return FL_REASON_FORWARDED;
-  } else if (life.flags & FL_CT_TRANSLATED) {
-    bpf_map_delete_elem(&ct_tuple, &o->server_key);
+  if (!reason) {
+    life_publish(r, life);
+    if (ring) *ring = slot + 1;
+    flow->slot = slot;
+    flow->generation = life.generation;
+    if (insert_tuple(&o->record.key, slot, life.generation)) return FL_REASON_FORWARDED;
+    reason = FL_REASON_CT_CONFLICT;
+    if (life.flags & FL_CT_TRANSLATED) bpf_map_delete_elem(&ct_tuple, &o->server_key);
+    /* Who recycled the slot meanwhile has taken the account's place over. */
+    struct fl_ct_life ended = life;
+    ended.state = FL_CT_DELETING;
+    if (life_swap(r, life, ended)) __sync_fetch_and_sub(&account->connections, 1);
+    return reason;
   }
-  /* Given up: straight to the sweep. Who recycled it meanwhile has the account's place too. */
-  struct fl_ct_life ended = life;
-  ended.state = FL_CT_DELETING;
-  if (life_swap(r, written, ended)) __sync_fetch_and_sub(&account->connections, 1);
-  return FL_REASON_CT_CONFLICT;
+  life.state = FL_CT_DELETING;
+  life_publish(r, life);
+  __sync_fetch_and_sub(&account->connections, 1);
+  return reason;
 }
 
 #endif

@@ -32,6 +32,9 @@
 #define PROTOCOL_ICMPV6 58
 #define PROTOCOL_SCTP 132
 
+/* Keeps the compiler from using what it knows about `variable`, so that a check stays for the verifier. */
+#define OPAQUE(variable) asm volatile("" : "+r"(variable))
+
 /* The one entry of an array map. */
 static __always_inline void *only_entry(void *map) {
   __u32 zero = 0;

@@ -9,5 +9,11 @@ int node_egress(struct __sk_buff *ctx) {
     ctx->mark = 0;
     return TC_ACT_OK;
   }
-  return TC_ACT_OK;
+  int reason = FL_REASON_FORWARDED;
+  struct scratch *s = begin(ctx, FL_STAGE_NODE_EGRESS, &reason);
+  if (!s || reason || s->packet.kind == PACKET_NEIGHBOUR) return TC_ACT_OK;
+  connection_find(&s->packet, &s->flow);
+  if (!s->flow.found || !s->flow.translated) return TC_ACT_OK;
+  reason = admit(ctx, s);
+  return reason ? drop(s, reason) : TC_ACT_OK;
 }

@@ -14,11 +14,12 @@ int node_ingress(struct __sk_buff *ctx) {
   connection_find(&s->packet, &s->flow);
   reason = check_underlay_sender(&s->packet, &s->flow);
   if (reason) return drop(s, reason);
+  if (s->flow.found) renew(&s->packet, &s->flow);
   if (!s->flow.found) {
-    reason = choose_server(s);
-    if (reason) return drop(s, reason);
-    if (s->flow.to.hop != FL_HOP_LOCAL_POD && !s->flow.translated) return TC_ACT_OK;
+    reason = choose_server(&s->packet, &s->flow);
+    if (!reason && s->flow.to.hop != FL_HOP_LOCAL_POD && !s->flow.translated) return TC_ACT_OK;
   }
-  reason = admit(s);
-  return reason ? drop(s, reason) : forward(ctx, s);
+  if (!reason) reason = admit(ctx, s);
+  int action = reason ? TC_ACT_SHOT : forward(ctx, s, &reason);
+  return reason ? refuse(ctx, s, reason) : action;
 }

@@ -14,7 +14,11 @@ int overlay_egress(struct __sk_buff *ctx) {
   if (!s) return TC_ACT_SHOT;
   if (reason) return drop(s, reason);
   if (s->packet.kind == PACKET_NEIGHBOUR) return drop(s, FL_REASON_UNSUPPORTED_PROTOCOL);
-  s->flow.out = s->packet.tuple;
+  connection_find(&s->packet, &s->flow);
+  if (s->flow.found && s->flow.translated) {
+    reason = admit(ctx, s);
+    if (reason) return drop(s, reason);
+  }
   reason = find_way(&s->flow.out.destination, &s->flow.to);
   if (!reason && s->flow.to.hop != FL_HOP_REMOTE_NODE) reason = FL_REASON_NO_ROUTE;
   if (!reason) reason = aim_tunnel(ctx, s->flow.to.node);

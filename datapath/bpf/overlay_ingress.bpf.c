@@ -31,12 +31,15 @@ int overlay_ingress(struct __sk_buff *ctx) {
   connection_find(&s->packet, &s->flow);
   reason = check_tunnel_sender(&s->packet, &s->flow, &outer_source);
   if (reason) return drop(s, reason);
+  if (s->flow.found) renew(&s->packet, &s->flow);
   if (!s->flow.found) {
-    reason = choose_server(s);
-    if (reason) return drop(s, reason);
-    if (s->flow.to.hop == FL_HOP_HOST && !s->flow.translated) return TC_ACT_OK;
-    if (s->flow.to.hop != FL_HOP_LOCAL_POD && !s->flow.translated) return drop(s, FL_REASON_NO_ROUTE);
+    reason = choose_server(&s->packet, &s->flow);
+    if (!reason && !s->flow.translated) {
+      if (s->flow.to.hop == FL_HOP_HOST) return TC_ACT_OK;
+      if (s->flow.to.hop != FL_HOP_LOCAL_POD) reason = FL_REASON_NO_ROUTE;
+    }
   }
-  reason = admit(s);
-  return reason ? drop(s, reason) : forward(ctx, s);
+  if (!reason) reason = admit(ctx, s);
+  int action = reason ? TC_ACT_SHOT : forward(ctx, s, &reason);
+  return reason ? drop(s, reason) : action;
 }

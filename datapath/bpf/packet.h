@@ -63,8 +63,8 @@ struct packet {
 
 /* Where an address lives. */
 struct way {
-  __u8 hop; /* enum fl_hop */
-  __u8 pad;
+  __u8 hop;       /* enum fl_hop */
+  __u8 native;    /* outside, but reached under the sender's own address */
   __u16 node;     /* index into "node" */
   __u16 endpoint; /* index into "endpoint", 0: not a pod of this node */
   __u16 map;      /* enum fl_trace_map that told */
@@ -83,8 +83,13 @@ struct flow {
   __u8 from_client;
   __u8 reopens;         /* the packet begins a new connection on the tuple of an old one */
   __u8 own;             /* the node itself sent it */
-  __u8 translated;
-  __u16 pad;
+  __u8 translated;      /* `out` is another tuple than the packet's */
+  __u8 source_translated; /* likewise its source: the server is to see an address of ours */
+  __u8 pad;
+  __u32 backend;        /* chosen for a new connection: index into "backend", 0: none */
+  __u32 backend_generation;
+  __u32 service;
+  __u32 mtu;            /* of the way, where the packet is too big for it */
   __u32 set_generation; /* number of the set that decided, 0: none */
   __u32 rule;           /* index within it, FL_NO_RULE: none */
 };

@@ -4,9 +4,12 @@
 #define FAIRLEAD_BPF_PIPELINE_H
 
 #include "datapath/bpf/admit.h"
+#include "datapath/bpf/answer.h"
 #include "datapath/bpf/parse.h"
+#include "datapath/bpf/rewrite.h"
 #include "datapath/bpf/route.h"
 #include "datapath/bpf/sender.h"
+#include "datapath/bpf/server.h"
 
 static __always_inline void trace_parse(const struct packet *p, __u32 reason) {
   struct fl_trace_step *step = trace_step(FL_TRACE_PARSE, reason, FL_TRACE_MAP_NONE);
@@ -26,13 +29,19 @@ static __always_inline struct scratch *begin(struct __sk_buff *ctx, __u8 stage, 
   return s;
 }
 
-/* Where a packet of no connection goes. */
-static __always_inline int choose_server(struct scratch *s) {
-  return find_way(&s->flow.out.destination, &s->flow.to);
+/* A packet that its connection lets go on, or that makes one. Of two first packets at once one finds the
+ * other's connection. */
+static __always_inline int admit_or_join(struct scratch *s) {
+  if (s->flow.found) return connection_continue(&s->packet, &s->flow, &s->opening);
+  int reason = connection_open(&s->packet, &s->flow, &s->opening);
+  if (reason != FL_REASON_CT_CONFLICT || explain) return reason;
+  if (!connection_find(&s->packet, &s->flow)) return reason;
+  return connection_continue(&s->packet, &s->flow, &s->opening);
 }
 
-/* FORWARDED: the packet's connection lives and s->flow tells where the packet goes. */
-static __always_inline int admit(struct scratch *s) {
+/* FORWARDED: the packet's connection lives, the packet has the addresses with which it goes on, and s->flow
+ * tells where. */
+static __always_inline int admit(struct __sk_buff *ctx, struct scratch *s) {
   int reason = check_way(&s->packet, &s->flow);
   if (reason) {
     trace_route(&s->flow, reason);
@@ -40,8 +49,33 @@ static __always_inline int admit(struct scratch *s) {
     if (s->flow.found && reason == FL_REASON_NO_SUCH_POD) connection_end(s->flow.slot, s->flow.generation);
     return reason;
   }
-  if (s->flow.found) return connection_continue(&s->packet, &s->flow, &s->opening);
-  return connection_open(&s->packet, &s->flow, &s->opening);
+  reason = admit_or_join(s);
+  if (reason || !s->flow.translated) return reason;
+  reason = s->packet.kind == PACKET_ICMP_ERROR ? rewrite_error(ctx, &s->packet, &s->flow.out)
+                                               : rewrite(ctx, &s->packet, &s->flow.out);
+  struct fl_trace_step *step = trace_step(FL_TRACE_TRANSLATION, reason, FL_TRACE_MAP_CT_TUPLE);
+  if (step) {
+    step->slot = s->flow.slot;
+    step->service = s->flow.service;
+    step->address = s->flow.from_client ? s->flow.out.destination : s->flow.out.source;
+    step->port = s->flow.from_client ? s->flow.out.destination_port : s->flow.out.source_port;
+    step->protocol = s->flow.out.protocol;
+  }
+  return reason;
+}
+
+/* The end of a refused packet: dropped, and where that helps its sender answered. */
+static __always_inline int refuse(struct __sk_buff *ctx, struct scratch *s, __u32 reason) {
+  int action = drop(s, reason);
+  struct fl_config *c = only_entry(&config);
+  if (!c) return action;
+  bool tcp = s->packet.tuple.protocol == PROTOCOL_TCP && s->packet.kind != PACKET_ICMP_ERROR;
+  if (tcp && (reason == FL_REASON_NO_ENDPOINTS || reason == FL_REASON_BACKEND_GONE)) {
+    if (s->flow.translated && !s->flow.from_client) return action;
+    return answer_with_reset(ctx, &s->packet) ? action : send_back(ctx);
+  }
+  if (!choose_answer(&s->packet, c, reason, s->flow.mtu, &s->answer)) return action;
+  return answer_with_icmp(ctx, &s->packet, &s->answer) ? action : send_back(ctx);
 }
 
 #endif

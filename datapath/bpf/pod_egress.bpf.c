@@ -18,9 +18,9 @@ int pod_egress(struct __sk_buff *ctx) {
 
   connection_find(&s->packet, &s->flow);
   reason = check_pod_sender(&s->packet, &s->flow, ctx->ifindex);
-  if (!reason && !s->flow.found) reason = choose_server(s);
-  if (!reason) reason = admit(s);
-  return reason ? drop(s, reason) : forward(ctx, s);
+  if (!reason && s->flow.found) renew(&s->packet, &s->flow);
+  if (!reason && !s->flow.found) reason = choose_server(&s->packet, &s->flow);
+  if (!reason) reason = admit(ctx, s);
+  int action = reason ? TC_ACT_SHOT : forward(ctx, s, &reason);
+  return reason ? refuse(ctx, s, reason) : action;
 }
-
-

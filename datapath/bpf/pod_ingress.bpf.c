@@ -17,8 +17,11 @@ static __always_inline bool is_own(struct __sk_buff *ctx) {
 static __always_inline int find_receiver(struct scratch *s, __u32 ifindex) {
   struct fl_endpoint *e = s->flow.found ? endpoint_at(s->flow.to.endpoint) : NULL;
   if (e && e->ifindex == ifindex && !s->flow.reopens) return FL_REASON_FORWARDED;
-  if (s->flow.found) forget(&s->flow);
-  s->flow.out = s->packet.tuple;
+  if (s->flow.found && s->flow.reopens) {
+    renew(&s->packet, &s->flow);
+  } else if (s->flow.found) {
+    forget(&s->packet, &s->flow);
+  }
   s->flow.to.hop = FL_HOP_LOCAL_POD;
   s->flow.to.node = 0;
   s->flow.to.endpoint = endpoint_of_device(ifindex);
@@ -42,7 +45,7 @@ int pod_ingress(struct __sk_buff *ctx) {
     else if (find_way(&s->packet.tuple.source, &s->flow.from) || s->flow.from.endpoint)
       reason = FL_REASON_SPOOFED_UNDERLAY; /* pods' own packets never come this way */
   }
-  if (!reason) reason = admit(s);
+  if (!reason) reason = admit(ctx, s);
   trace_route(&s->flow, reason);
   if (reason) return drop(s, reason);
   trace_end(&s->flow, &s->flow.out, FL_REASON_FORWARDED);

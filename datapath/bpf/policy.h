@@ -106,18 +106,37 @@ static __always_inline __u64 common_word(const struct policy_question *q, __u32 
   return peer && port ? *peer & *port : 0;
 }
 
+/* The search for the first rule in both rows. */
+struct match_search {
+  const struct policy_question *q;
+  __u64 candidates; /* words of the current 64 that are not zero in either row, still to be looked at */
+  __u32 summary;    /* index of the next summary word */
+  __u32 summary_count;
+  __u32 rule;
+};
+
+static long match_step(__u32 i, struct match_search *s) {
+  (void)i;
+  if (!s->candidates) {
+    if (s->summary >= s->summary_count) return 1;
+    s->candidates = common_word(s->q, s->summary++);
+    return 0;
+  }
+  __u32 word = (s->summary - 1) * 64 + lowest_bit(s->candidates);
+  __u64 both = common_word(s->q, s->summary_count + word);
+  if (both) {
+    s->rule = word * 64 + lowest_bit(both);
+    return 1;
+  }
+  s->candidates &= s->candidates - 1;
+  return 0;
+}
+
 /* The first rule in both rows, or FL_NO_RULE. */
 static __always_inline __u32 first_match(const struct policy_question *q, __u32 summary_count) {
-  for (__u32 i = 0; i < FL_MAX_SUMMARY_WORDS && i < summary_count; i++) {
-    __u64 candidates = common_word(q, i);
-    for (__u32 n = 0; n < 64 && candidates; n++) {
-      __u32 word = i * 64 + lowest_bit(candidates);
-      __u64 both = common_word(q, summary_count + word);
-      if (both) return word * 64 + lowest_bit(both);
-      candidates &= candidates - 1;
-    }
-  }
-  return FL_NO_RULE;
+  struct match_search s = {.q = q, .summary_count = summary_count, .rule = FL_NO_RULE};
+  bpf_loop(FL_MAX_SUMMARY_WORDS * (64 + 1), match_step, &s, 0);
+  return s.rule;
 }
 
 static __always_inline __u32 evaluate(struct policy_question *q) {

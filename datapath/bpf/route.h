@@ -119,10 +119,18 @@ static __always_inline int leave_by_tunnel(struct __sk_buff *ctx, struct scratch
   return bpf_redirect(c->overlay_ifindex, 0);
 }
 
-/* Sends a packet that was let through on its way. From tc ingress only. */
-static __always_inline int forward(struct __sk_buff *ctx, struct scratch *s) {
+/* An answer, back by the device on which its cause came: into the pod, or out again. */
+static __always_inline int send_back(struct __sk_buff *ctx) {
+  if (endpoint_of_device(ctx->ifindex)) return bpf_redirect_peer(ctx->ifindex, 0);
+  ctx->mark = MARK_JUDGED;
+  return bpf_redirect(ctx->ifindex, 0);
+}
+
+/* Sends a packet that was let through on its way, from tc ingress only; or says why not in `refused`. */
+static __always_inline int forward(struct __sk_buff *ctx, struct scratch *s, int *refused) {
   struct fl_config *c = only_entry(&config);
-  if (!c) return drop(s, FL_REASON_INTERNAL);
+  *refused = FL_REASON_INTERNAL;
+  if (!c) return TC_ACT_SHOT;
   int action = TC_ACT_OK;
   int reason = FL_REASON_FORWARDED;
   switch (s->flow.to.hop) {
@@ -143,8 +151,8 @@ static __always_inline int forward(struct __sk_buff *ctx, struct scratch *s) {
   }
   if (action < 0) reason = -action;
   trace_route(&s->flow, reason);
-  if (reason) return drop(s, reason);
-  trace_end(&s->flow, &s->flow.out, FL_REASON_FORWARDED);
+  if (!reason) trace_end(&s->flow, &s->flow.out, FL_REASON_FORWARDED);
+  *refused = reason;
   return action;
 }
 

@@ -4,6 +4,7 @@
 #ifndef FAIRLEAD_BPF_SCRATCH_H
 #define FAIRLEAD_BPF_SCRATCH_H
 
+#include "datapath/bpf/answer.h"
 #include "datapath/bpf/packet.h"
 
 /* A question to the policy of one endpoint and its answer; policy.h. */
@@ -36,8 +37,8 @@ struct opening {
 struct scratch {
   struct packet packet;
   struct flow flow;
-  struct policy_question question;
   struct opening opening;
+  struct answer answer;
 };
 
 struct {

@@ -24,10 +24,13 @@ static __always_inline __u32 endpoint_of_device(__u32 ifindex) {
   return index ? *index : 0;
 }
 
-static __always_inline void forget(struct flow *flow) {
+/* Ends the connection of a packet that does not belong to it after all. */
+static __always_inline void forget(const struct packet *packet, struct flow *flow) {
   connection_end(flow->slot, flow->generation);
   flow->found = false;
+  flow->reopens = false;
   flow->translated = false;
+  flow->out = packet->tuple;
 }
 
 /* A pod's packet: address, link-layer address and device must be those of one endpoint. The connection
@@ -39,11 +42,8 @@ GLOBAL int check_pod_sender(const struct packet *packet, struct flow *flow, __u3
   if (reason && flow->found) {
     index = endpoint_of_device(ifindex);
     reason = check_endpoint(index, ifindex, packet);
-    if (!reason) forget(flow); /* of a pod that had the address before */
+    if (!reason) forget(packet, flow); /* of a pod that had the address before */
   }
-  if (!reason && flow->found && flow->reopens) forget(flow);
-  if (!reason && !flow->found) flow->out = packet->tuple;
-
   struct fl_trace_step *step =
       trace_step(FL_TRACE_SOURCE, reason, index ? FL_TRACE_MAP_ENDPOINT : FL_TRACE_MAP_POD_DEVICE);
   if (step) {
@@ -65,10 +65,8 @@ GLOBAL int check_underlay_sender(const struct packet *packet, struct flow *flow)
   if (!packet || !flow) return FL_REASON_INTERNAL;
   struct fl_config *c = only_entry(&config);
   if (!c) return FL_REASON_INTERNAL;
-  if (flow->found && flow->reopens) forget(flow);
   int reason = FL_REASON_FORWARDED;
   if (!flow->found) {
-    flow->out = packet->tuple;
     if (find_way(&packet->tuple.source, &flow->from)) reason = FL_REASON_SPOOFED_UNDERLAY;
     bool pod_range = flow->from.hop == FL_HOP_REMOTE_NODE && flow->from.map == FL_TRACE_MAP_POD_RANGE;
     if (pod_range && c->flags & FL_CONFIG_OVERLAY) reason = FL_REASON_SPOOFED_OVERLAY;
@@ -83,7 +81,6 @@ GLOBAL int check_underlay_sender(const struct packet *packet, struct flow *flow)
 GLOBAL int check_tunnel_sender(const struct packet *packet, struct flow *flow,
                                const struct fl_address *outer_source) {
   if (!packet || !flow || !outer_source) return FL_REASON_INTERNAL;
-  if (flow->found && flow->reopens) forget(flow);
   struct way of_source = {};
   /* An ICMP error of a router, or of the node itself, has another source than its connection. */
   int reason = find_way(&packet->outer_source, &of_source);
@@ -91,10 +88,7 @@ GLOBAL int check_tunnel_sender(const struct packet *packet, struct flow *flow,
   if (reason || of_source.hop != FL_HOP_REMOTE_NODE || !owner ||
       !address_equal(&owner->address, outer_source))
     reason = FL_REASON_SPOOFED_OVERLAY;
-  if (!flow->found) {
-    flow->out = packet->tuple;
-    find_way(&packet->tuple.source, &flow->from);
-  }
+  if (!flow->found) find_way(&packet->tuple.source, &flow->from);
   struct fl_trace_step *step = trace_step(FL_TRACE_SOURCE, reason, of_source.map);
   if (step) {
     step->address = packet->outer_source;

@@ -64,6 +64,7 @@ GLOBAL int find_way(const struct fl_address *address, struct way *way) {
   if (!address || !way) return FL_REASON_INTERNAL;
   way->node = 0;
   way->endpoint = 0;
+  way->native = false;
 
   struct fl_location *at = bpf_map_lookup_elem(&location, address);
   if (at) {
@@ -93,6 +94,7 @@ GLOBAL int find_way(const struct fl_address *address, struct way *way) {
     return FL_REASON_FORWARDED;
   }
   way->hop = FL_HOP_OUTSIDE;
+  way->native = range != NULL;
   return FL_REASON_FORWARDED;
 }
 

@@ -29,14 +29,31 @@ testing::AssertionResult DeliveredTo(const Pod& pod, const Outcome& outcome) {
   return testing::AssertionSuccess();
 }
 
-testing::AssertionResult DroppedFor(fl_reason reason, const Outcome& outcome) {
-  if (outcome.action != kDrop) return testing::AssertionFailure() << "went on, action " << outcome.action;
+namespace {
+
+testing::AssertionResult CountedAndReported(fl_reason reason, const Outcome& outcome) {
   if (outcome.reason != reason)
     return testing::AssertionFailure()
            << "dropped for \"" << ReasonName(outcome.reason) << "\", not \"" << ReasonName(reason) << "\"";
   if (outcome.events.size() != 1 || outcome.events[0].reason != reason)
     return testing::AssertionFailure() << "the drop was not reported by one event";
   return testing::AssertionSuccess();
+}
+
+}  // namespace
+
+testing::AssertionResult DroppedFor(fl_reason reason, const Outcome& outcome) {
+  if (outcome.action != kDrop) return testing::AssertionFailure() << "went on, action " << outcome.action;
+  return CountedAndReported(reason, outcome);
+}
+
+testing::AssertionResult AnsweredFor(fl_reason reason, const Outcome& outcome) {
+  if (outcome.action != kRedirect)
+    return testing::AssertionFailure() << "no answer, action " << outcome.action;
+  std::string error = ChecksumError(outcome.frame);
+  if (!error.empty())
+    return testing::AssertionFailure() << "wrong " << error << " in " << Dump(outcome.frame);
+  return CountedAndReported(reason, outcome);
 }
 
 }  // namespace fairlead::packets

@@ -37,5 +37,7 @@ testing::AssertionResult DeliveredTo(const Pod& pod, const Outcome& outcome);
 // `outcome` went on to `hop` (enum fl_hop) or, from pod_ingress, up the device.
 testing::AssertionResult WentOn(const Outcome& outcome);
 testing::AssertionResult DroppedFor(fl_reason reason, const Outcome& outcome);
+// Dropped likewise, and what leaves is the answer to the sender.
+testing::AssertionResult AnsweredFor(fl_reason reason, const Outcome& outcome);
 
 }  // namespace fairlead::packets

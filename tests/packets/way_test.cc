@@ -32,7 +32,7 @@ TEST_P(WayTest, DirectRoutingHandsToTheNextHopWithOneHopLess) {
 }
 
 TEST_P(WayTest, ThePacketThatLivedLongEnoughIsNotSentOn) {
-  EXPECT_TRUE(DroppedFor(
+  EXPECT_TRUE(AnsweredFor(
       FL_REASON_TTL_EXCEEDED,
       world.FromPod(world.a(), Ip{.source = a(), .destination = remote(), .hop_limit = 1} / Tcp{1234, 80})));
 }
@@ -48,10 +48,10 @@ TEST_P(WayTest, TheOverlayIsAimedAtTheOwnerOfTheAddress) {
 }
 
 TEST_P(WayTest, AnAddressOfThisNodesRangeThatNobodyHasIsRefused) {
-  EXPECT_TRUE(DroppedFor(FL_REASON_NO_SUCH_POD,
-                         world.FromPod(world.a(), Ip{a(), world.unused_pod(ipv6())} / Tcp{1234, 80})));
-  EXPECT_TRUE(DroppedFor(FL_REASON_NO_SUCH_POD,
-                         world.FromNode(Ip{outside(), world.unused_pod(ipv6())} / Tcp{1234, 80})));
+  EXPECT_TRUE(AnsweredFor(FL_REASON_NO_SUCH_POD,
+                          world.FromPod(world.a(), Ip{a(), world.unused_pod(ipv6())} / Tcp{1234, 80})));
+  EXPECT_TRUE(AnsweredFor(FL_REASON_NO_SUCH_POD,
+                          world.FromNode(Ip{outside(), world.unused_pod(ipv6())} / Tcp{1234, 80})));
 }
 
 TEST_P(WayTest, TheOutsideReachesAPodThroughANodesDevice) {
