@@ -99,7 +99,7 @@ TEST_F(InventoryTest, FirstOfTwoFilesStaysUntilItGivesTheObjectUp) {
 TEST_F(InventoryTest, FirstOfTwoInOneFileStays) {
   Set("a.yaml", Namespace("x", "1") + Namespace("x", "2"));
   EXPECT_THAT(InForce(), UnorderedElementsAre("x=1"));
-  EXPECT_THAT(Refusals(), HasSubstr("a.yaml:5 Namespace x: is defined a second time"));
+  EXPECT_THAT(Refusals(), HasSubstr("a.yaml:6 Namespace x: is defined a second time"));
 }
 
 }  // namespace
