@@ -2,6 +2,7 @@
 
 import math
 
+import load
 import machine
 import process
 from benchmarks.fast_path import program_cost
@@ -101,7 +102,7 @@ def _memory(plan):
         for index in range(endpoints):
             path.node.add(path.own(Namespace("more")), f"more-{index}")
         with_endpoints = path.node.map_bytes()
-        path.cluster.apply_services(service_count, path.address)
+        path.cluster.apply_services([load.PORT] * service_count, path.address)
         with_services = process.wait_until(
             lambda: _when_frontends(path.node, service_count), "Services in the maps", timeout=60
         )

@@ -85,14 +85,11 @@ class Cluster(Owner):
     def delete(self, name):
         (self.manifests / f"{name}.json").unlink()
 
-    def apply_services(self, count, server):
-        """`count` Services, all with the one backend `server` on node 1."""
+    def apply_services(self, target_ports, server):
+        """A Service for each of `target_ports`, with the one backend `server` on node 1."""
         objects = []
-        for i in range(count):
-            objects += [
-                services.service(i, load.PORT),
-                services.endpoint_slice(i, [server], load.PORT, node_name(1)),
-            ]
+        for i, port in enumerate(target_ports):
+            objects += [services.service(i, port), services.endpoint_slice(i, [server], port, node_name(1))]
         self.apply("services", *objects)
 
 
