@@ -5,7 +5,6 @@ import json
 import socket
 import time
 
-import load
 import machine
 import process
 import services
