@@ -1,0 +1,32 @@
+// Certificates for one test: a CA and what it signs, as PEM files in a folder.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "controller/server/server.h"
+#include "tests/controller/scratch_folder.h"
+
+namespace fairlead::controller {
+
+class TestCa {
+ public:
+  TestCa();
+  ~TestCa();
+  TestCa(const TestCa&) = delete;
+  TestCa& operator=(const TestCa&) = delete;
+
+  // A certificate for `common_name`, valid for "localhost" and 127.0.0.1; `uri`: a further subject
+  // alternative name, unless empty.
+  TlsFiles Sign(const std::string& common_name, const std::string& uri = "");
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  ScratchFolder folder_;
+  int count_ = 0;
+};
+
+std::string ReadFile(const std::string& path);
+
+}  // namespace fairlead::controller
