@@ -1,6 +1,9 @@
 #include "datapath/node_wiring.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -8,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "base/netlink/address.h"
 #include "base/status_macros.h"
+#include "base/unique_fd.h"
 #include "datapath/sysctl.h"
 
 namespace fairlead::datapath {
@@ -20,6 +24,18 @@ constexpr uint32_t kOverheadV4 = 50;
 constexpr uint32_t kOverheadV6 = 70;
 
 const char kReservedPorts[] = "net/ipv4/ip_local_reserved_ports";
+
+// Of the namespace that this thread is in: what socket programs know it by.
+absl::StatusOr<uint64_t> NetnsCookie() {
+  UniqueFd any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!any.valid()) return ErrnoError(errno, "open a socket");
+  uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  if (getsockopt(any.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
+    return ErrnoError(errno, "read SO_NETNS_COOKIE");
+  }
+  return cookie;
+}
 
 }  // namespace
 
@@ -81,6 +97,7 @@ absl::Status NodeWiring::FindDevices(const NodeSettings& settings) {
   if (settings.routing == Routing::kVxlan) {
     facts_.overlay_overhead = underlay && underlay->is_v4() ? kOverheadV4 : kOverheadV6;
   }
+  ASSIGN_OR_RETURN(facts_.netns_cookie, NetnsCookie());
   facts_.snat_port_first = kFirstSnatPort;
   facts_.snat_port_last = kLastSnatPort;
   return absl::OkStatus();

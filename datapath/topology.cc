@@ -27,6 +27,7 @@ fl_config BuildConfig(const NodeSettings& settings, const NodeFacts& facts) {
   config.underlay_mtu = facts.underlay_mtu;
   config.reassembly_ifindex = facts.reassembly_ifindex;
   config.endpoint_quota = facts.endpoint_quota;
+  config.netns_cookie = facts.netns_cookie;
   return config;
 }
 

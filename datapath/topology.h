@@ -28,6 +28,7 @@ struct NodeFacts {
   uint16_t snat_port_last = 0;
   uint32_t endpoint_quota = 0;
   uint32_t reassembly_ifindex = 0;
+  uint64_t netns_cookie = 0;  // of the node's network namespace
 };
 
 // The config entry but for its route epoch. Pure.
