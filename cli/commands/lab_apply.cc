@@ -1,6 +1,8 @@
 // fairlead lab apply and delete: change the manifests and wait until every node holds the change.
 #include <poll.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/clock.h"
@@ -40,10 +42,12 @@ absl::StatusOr<uint64_t> Watermark(const lab::Plan& plan) {
   return status.watermark();
 }
 
-absl::Status WaitUntilHeld(const lab::Plan& plan, uint64_t before, double timeout_s) {
+// A watermark is the time in microseconds when the controller took the newest change in. Files are taken in
+// in the order in which they were written, so one that is newer than our last write reflects all of them.
+absl::Status WaitUntilHeld(const lab::Plan& plan, uint64_t at_least, double timeout_s) {
   const int64_t deadline_ns = SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_s * 1e9);
   while (true) {
-    const Settled settled = LookWhetherSettled(plan, before + 1);
+    const Settled settled = LookWhetherSettled(plan, at_least);
     if (settled.done) return absl::OkStatus();
     if (SystemClock().MonotonicNs() > deadline_ns) {
       return absl::DeadlineExceededError(
@@ -73,7 +77,8 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
   ASSIGN_OR_RETURN(const std::vector<lab::Applied> applied, (store.*operation)(documents));
   Print(applied, context.style());
   if (AnyChange(applied) && !options.no_wait) {
-    RETURN_IF_ERROR(WaitUntilHeld(plan, before, options.timeout_s));
+    const auto written_us = static_cast<uint64_t>(SystemClock().WallNs() / 1000);
+    RETURN_IF_ERROR(WaitUntilHeld(plan, std::max(before + 1, written_us), options.timeout_s));
     const double ms = static_cast<double>(SystemClock().MonotonicNs() - begin_ns) / 1e6;
     std::cout << context.style().Paint(Tone::kFaint,
                                        absl::StrFormat("in force on every node after %.0f ms", ms))

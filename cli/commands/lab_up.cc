@@ -40,11 +40,16 @@ class Progress {
 
   void Done(const std::string& what, const std::string& detail) {
     const int64_t now_ns = SystemClock().MonotonicNs();
-    std::cout << style_.Paint(Tone::kGood, "✓") << " " << absl::StrFormat("%-11s", what) << " "
-              << absl::StrFormat("%-58s", detail) << " "
+    std::cout << (style_.coloured() ? "\r\033[K" : "") << style_.Paint(Tone::kGood, "✓") << " "
+              << absl::StrFormat("%-11s", what) << " " << absl::StrFormat("%-58s", detail) << " "
               << style_.Paint(Tone::kFaint, absl::StrFormat("%6.2f s", Seconds(now_ns - step_ns_)))
               << std::endl;
     step_ns_ = now_ns;
+  }
+  // What is being waited for, on a terminal only; the next Done() takes its place.
+  void Waiting(const std::string& what) {
+    if (style_.coloured())
+      std::cout << "\r" << style_.Paint(Tone::kFaint, "… " + what) << "\033[K" << std::flush;
   }
   double total_s() const { return Seconds(SystemClock().MonotonicNs() - begin_ns_); }
 
@@ -78,10 +83,14 @@ absl::StatusOr<lab::Plan> MakePlan(const UpOptions& options, const std::vector<l
   return plan;
 }
 
-// Refuses a living lab of this name; removes what a dead one has left.
+// Refuses a lab of this name that is up or being made; removes what a dead one has left.
 absl::Status MakeRoom(const std::string& name, const Context& context) {
   const lab::Paths paths(name);
-  if (lab::IsRunning(paths)) {
+  if (const int pid = lab::MakerPid(paths); pid != 0) {
+    return absl::AlreadyExistsError(absl::StrCat("lab '", name, "' is being made by process ", pid,
+                                                 "; wait for it, or take another --name"));
+  }
+  if (lab::IsRunning(paths) && lab::IsComplete(paths)) {
     return absl::AlreadyExistsError(
         absl::StrCat("lab '", name, "' is up; change it with `fairlead lab apply`, end it ",
                      "with `fairlead lab down --name ", name, "`, or take another --name"));
@@ -96,11 +105,12 @@ absl::Status MakeRoom(const std::string& name, const Context& context) {
       absl::StrCat("an earlier lab '", name, "' cannot be removed; see the lines above"));
 }
 
-absl::Status WaitUntilSettled(const lab::Plan& plan, double timeout_s) {
+absl::Status WaitUntilSettled(const lab::Plan& plan, double timeout_s, Progress& progress) {
   const int64_t deadline_ns = SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_s * 1e9);
   while (true) {
     const Settled settled = LookWhetherSettled(plan, 1);
     if (settled.done) return absl::OkStatus();
+    progress.Waiting("waiting for " + settled.waiting_for);
     if (!lab::IsRunning(lab::Paths(plan.name))) {
       return absl::InternalError(absl::StrCat("the lab's background process has ended; its log: ",
                                               lab::Paths(plan.name).log("kubelet")));
@@ -138,7 +148,8 @@ absl::StatusOr<int> Up(const UpOptions& options, const Context& context) {
   ASSIGN_OR_RETURN(const std::vector<lab::Applied> applied, store.Apply(documents));
   progress.Done("manifests", absl::StrCat(applied.size(), " objects"));
   RETURN_IF_ERROR(lab::StartKubelet(plan));
-  if (!options.no_wait) RETURN_IF_ERROR(WaitUntilSettled(plan, options.timeout_s));
+  if (!options.no_wait) RETURN_IF_ERROR(WaitUntilSettled(plan, options.timeout_s, progress));
+  lab::MarkComplete(paths);
   ASSIGN_OR_RETURN(const lab::NodePods pods, lab::LoadPods(plan));
   progress.Done("pods",
                 options.no_wait ? "starting in the background" : absl::StrCat(pods.pods.size(), " running"));

@@ -170,11 +170,28 @@ bool IsRunning(const Paths& paths) {
   return cgroup.ok() && absl::StrContains(*cgroup, absl::StrCat("/fairlead-lab/", paths.name, "/"));
 }
 
+int MakerPid(const Paths& paths) {
+  const auto text = ReadFile(paths.making_pid());
+  int pid = 0;
+  if (!text.ok() || !absl::SimpleAtoi(*text, &pid)) return 0;
+  const auto name = ReadFile(absl::StrCat("/proc/", pid, "/comm"));
+  return name.ok() && absl::StrContains(*name, "fairlead") ? pid : 0;
+}
+
+bool IsComplete(const Paths& paths) {
+  return fs::exists(paths.record()) && !fs::exists(paths.making_pid());
+}
+
+void MarkComplete(const Paths& paths) {
+  ::unlink(paths.making_pid().c_str());
+}
+
 absl::Status MakeGround(const Plan& plan) {
   const Paths paths(plan.name);
   ASSIGN_OR_RETURN(const std::string cgroup_root, CgroupRoot());
   const Cgroups cgroups(cgroup_root, plan.name);
   RETURN_IF_ERROR(MountSharedTmpfs(paths.dir));
+  RETURN_IF_ERROR(OverwriteFile(paths.making_pid(), absl::StrCat(::getpid())));
   RETURN_IF_ERROR(MakeFolders({paths.logs(), paths.manifests(), paths.netns_dir(), kNamedNetnsDir,
                                cgroups.system(), cgroups.shell(kOutside)}));
   RETURN_IF_ERROR(WriteFileAtomically(paths.record(), ToJsonText(plan), paths.dir));

@@ -20,6 +20,12 @@ absl::StatusOr<Plan> LoadPlan(const std::string& name);
 // Its background process lives.
 bool IsRunning(const Paths& paths);
 
+// The `lab up` that makes it, while it lives; 0: none, though what a killed one has made may be there.
+int MakerPid(const Paths& paths);
+// It was up at some time: not the rest of a `lab up` that was killed.
+bool IsComplete(const Paths& paths);
+void MarkComplete(const Paths& paths);
+
 // Everything that needs no process: folder, mounts, cgroups, namespaces, the underlay's links, lab.json.
 absl::Status MakeGround(const Plan& plan);
 // The background process that runs the rest: see kubelet.h.

@@ -184,6 +184,7 @@ const char* ToString(Change change) {
 absl::StatusOr<std::vector<Applied>> ManifestStore::Apply(const std::vector<Document>& documents) {
   std::map<std::string, std::string> sources = LoadSources();
   std::vector<Applied> applied;
+  std::vector<std::string> replaced;  // removed last: a controller notices a removal later than a change
   for (const Document& document : documents) {
     const std::string stem = StemOf(document);
     const std::string file = stem + (document.is_json ? ".json" : ".yaml");
@@ -201,9 +202,10 @@ absl::StatusOr<std::vector<Applied>> ManifestStore::Apply(const std::vector<Docu
     // Before the file, for whoever explains the controller's complaint about it.
     RETURN_IF_ERROR(SaveSources(sources));
     RETURN_IF_ERROR(WriteFileAtomically(path, text, paths_.dir));
-    if (had_other) fs::remove(other_path);
+    if (had_other) replaced.push_back(other_path);
     applied.push_back({document, before.ok() || had_other ? Change::kConfigured : Change::kCreated});
   }
+  for (const std::string& path : replaced) fs::remove(path);
   return applied;
 }
 

@@ -34,6 +34,8 @@ struct Paths {
 
   std::string record() const { return dir + "/lab.json"; }
   std::string kubelet_pid() const { return dir + "/kubelet.pid"; }
+  // Holds the pid of the `lab up` at work; gone when the lab was up.
+  std::string making_pid() const { return dir + "/making.pid"; }
   std::string components() const { return dir + "/components.json"; }
   std::string logs() const { return dir + "/logs"; }
   std::string log(const std::string& component) const { return absl::StrCat(logs(), "/", component, ".log"); }

@@ -11,7 +11,7 @@ namespace pb = workloads::v1;
 
 pb::Snapshot SnapshotOf(const Controller& controller) {
   pb::Snapshot snapshot;
-  snapshot.set_watermark(controller.source().change_count());
+  snapshot.set_watermark(controller.source().watermark());
   for (const auto& [uid, pod] : controller.store().cluster().pods) {
     if (pod.terminated) continue;  // has run to its end: nothing is to run
     pb::Workload* workload = snapshot.add_pods();

@@ -248,7 +248,6 @@ void FolderSource::TakeDue() {
 }
 
 void FolderSource::Advance() {
-  ++change_count_;
   watermark_ = std::max(watermark_ + 1, static_cast<uint64_t>(std::max<int64_t>(clock_.WallNs(), 0)) / 1000);
 }
 

@@ -30,8 +30,6 @@ class FolderSource {
   const Inventory& inventory() const { return inventory_; }
   // Microseconds since 1970 when the newest change was taken in; grows with each, over restarts too.
   uint64_t watermark() const { return watermark_; }
-  // How many changes were taken in; 1 at first.
-  uint64_t change_count() const { return change_count_; }
   // Folders that cannot be watched at the moment, with the reason; their objects stay in force.
   const std::map<std::string, std::string>& lost_folders() const { return lost_; }
 
@@ -64,7 +62,6 @@ class FolderSource {
   Inventory inventory_;
   FolderChanges changes_;
   uint64_t watermark_ = 0;
-  uint64_t change_count_ = 0;
 };
 
 }  // namespace fairlead::controller
