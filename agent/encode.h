@@ -4,23 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/endpoint_report.h"
 #include "agent/node_state.h"
 #include "agent/resource.h"
 #include "api/control.pb.h"
 
 namespace fairlead::agent {
-
-// A sandbox and its addresses, as the controller is told.
-struct EndpointReport {
-  std::string pod_uid;
-  std::string namespace_name;
-  std::string name;
-  std::string sandbox;
-  std::vector<IpAddress> addresses;
-  uint64_t generation = 0;
-
-  bool operator==(const EndpointReport&) const = default;
-};
 
 control::v1::SyncRequest EncodeHello(const std::string& node, const std::string& agent_version,
                                      const NodeState& state, uint64_t watermark,

@@ -29,6 +29,8 @@ class EndpointSource {
   virtual void SetPodCidrs(const std::vector<IpPrefix>& cidrs) = 0;
   // After every change that the datapath has taken: who waits for a policy may look again.
   virtual void OnApplied() = 0;
+  // Compares what is on record with the links of the kernel and mends; now and then.
+  virtual absl::Status Reconcile() = 0;
 };
 
 // What the life cycle of the pods may ask.

@@ -1,8 +1,8 @@
 // What the controller has told about this node: the resources by name and version, as the parts of a
 // datapath::DesiredState. Pure: no I/O, no clock, no Protobuf.
 //
-// A push is taken as a whole or not at all: Stage checks and applies it, Commit or Roll back follows
-// when the datapath has answered.
+// A push is taken as a whole or not at all: Stage checks and applies it, Commit or Rollback follows when
+// the datapath has answered.
 //
 //   if (auto errors = state.Stage(push.changes); !errors.empty()) return Nack(errors);
 //   if (DatapathTakes(state.desired())) state.Commit(); else state.Rollback();
@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,8 +30,12 @@ class NodeState {
   void Rollback();
 
   const std::map<ResourceId, std::string>& versions() const { return versions_; }
-  // Without endpoints (the agent's own knowledge) and never complete.
   const datapath::DesiredState& desired() const { return desired_; }
+  // The two parts of the desired state that are not the controller's resources.
+  void SetEndpoints(std::map<std::string, datapath::LocalEndpoint> endpoints) {
+    desired_.endpoints = std::move(endpoints);
+  }
+  void SetComplete(bool complete) { desired_.complete = complete; }
   bool has_config() const { return config_held_; }
 
   // The pod of a sandbox: by UID, else by namespace and name, for the UID that a kubelet gives a

@@ -1,0 +1,346 @@
+#include "agent/node_agent.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/files.h"
+#include "agent/persisted_state.h"
+#include "base/status_macros.h"
+#include "spdlog/spdlog.h"
+
+namespace fairlead::agent {
+namespace {
+
+constexpr int kEventBatch = 1024;
+constexpr int64_t kRetryRefusedNs = 60'000'000'000;
+constexpr size_t kMaxNamed = 3;  // reasons that a condition's message spells out
+
+std::string Summary(const std::vector<std::string>& reasons) {
+  std::string text;
+  for (size_t i = 0; i < reasons.size() && i < kMaxNamed; ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : "; ", reasons[i]);
+  }
+  if (reasons.size() > kMaxNamed) absl::StrAppend(&text, "; and ", reasons.size() - kMaxNamed, " more");
+  return text;
+}
+
+}  // namespace
+
+NodeAgent::NodeAgent(NodeAgentOptions options, EventLoop* loop, datapath::Datapath* datapath,
+                     const Clock* clock)
+    : options_(std::move(options)),
+      loop_(loop),
+      datapath_(datapath),
+      clock_(clock),
+      state_(options_.node),
+      conditions_(clock) {
+  writer_ = std::make_unique<StateWriter>(options_.state_file, [this](const absl::Status& status) {
+    loop_->Post([this, status] {
+      const absl::Status shown = WrapError(
+          status, "save the state for the next start (the node goes on; make room, or mend the folder)");
+      if (conditions_.Set("StateSaved", shown) && !status.ok())
+        spdlog::error("{}", std::string(shown.message()));
+      if (!status.ok()) SaveSoon();
+    });
+  });
+  conditions_.Set("ControllerConnected", false, "not connected yet");
+  conditions_.Set("NodeConfigured", false, "the controller has not sent this node's NodeConfig yet");
+  conditions_.Set("PolicyRealised", true, "");
+}
+
+NodeAgent::~NodeAgent() = default;
+
+void NodeAgent::LoadState() {
+  absl::StatusOr<SavedState> saved = LoadSavedState(options_.state_file);
+  absl::Status status = saved.status();
+  if (saved.ok()) {
+    std::vector<ResourceError> errors = state_.Stage(std::move(saved->changes));
+    if (errors.empty()) {
+      state_.Commit();
+      conditions_.Set("NodeConfigured", true, "");
+      watermark_ = saved->watermark;
+      spdlog::info("took up {} resources from {}", state_.versions().size(), options_.state_file);
+    } else {
+      status = absl::DataLossError(
+          absl::StrCat(KindName(errors[0].id.kind), " ", errors[0].id.name, " ", errors[0].message));
+    }
+  }
+  if (absl::IsNotFound(status)) status = absl::OkStatus();
+  if (!status.ok()) {
+    absl::StatusOr<std::string> aside = SetAside(options_.state_file);
+    status = absl::DataLossError(absl::StrCat(
+        "the state on disk cannot be used: ", std::string(status.message()), aside.ok() ? "; kept as " : "",
+        aside.ok() ? *aside : "", "; pods start again when the controller has been reached"));
+    spdlog::error("{}", std::string(status.message()));
+  }
+  conditions_.Set("StateLoaded", status);
+}
+
+void NodeAgent::Start() {
+  if (endpoints_ != nullptr && state_.has_config()) {
+    endpoints_->SetPodCidrs(state_.desired().settings.pod_cidrs);
+  }
+  Verify();
+  absl::Status watched = loop_->Watch(datapath_->events_fd(), [this] { ReadEvents(); });
+  if (!watched.ok()) conditions_.Set("EventsRead", watched);
+}
+
+std::map<std::string, datapath::LocalEndpoint> NodeAgent::CurrentEndpoints() const {
+  std::map<std::string, datapath::LocalEndpoint> endpoints;
+  if (endpoints_ == nullptr) return endpoints;
+  for (datapath::LocalEndpoint& endpoint : endpoints_->Endpoints()) {
+    const PodPolicy* pod = state_.FindPod(endpoint.pod_uid, endpoint.namespace_name, endpoint.pod_name);
+    endpoint.policy_known = pod != nullptr;
+    if (pod != nullptr) {
+      endpoint.ingress_set = pod->ingress_set;
+      endpoint.egress_set = pod->egress_set;
+    } else if (!complete_) {
+      // Nobody has said yet that its policy is gone: what the kernel holds for it stays.
+      continue;
+    }
+    std::string key = endpoint.key;
+    endpoints.emplace(std::move(key), std::move(endpoint));
+  }
+  return endpoints;
+}
+
+ResourceId NodeAgent::IdOf(const datapath::ApplyReport::Failure& failure) const {
+  for (int kind = 1; kind <= static_cast<int>(ResourceKind::kService); ++kind) {
+    if (failure.kind != KindName(static_cast<ResourceKind>(kind))) continue;
+    ResourceId id{static_cast<ResourceKind>(kind), failure.name};
+    if (id.kind == ResourceKind::kNodeConfig) id.name = options_.node;
+    if (id.kind == ResourceKind::kEndpoint) {
+      auto endpoint = state_.desired().endpoints.find(failure.name);
+      if (endpoint != state_.desired().endpoints.end()) {
+        const auto& [key, local] = *endpoint;
+        const PodPolicy* pod = state_.FindPod(local.pod_uid, local.namespace_name, local.pod_name);
+        if (pod != nullptr) id.name = pod->uid;
+      }
+    }
+    return id;
+  }
+  return {};
+}
+
+absl::StatusOr<std::vector<ResourceError>> NodeAgent::Apply(bool verify,
+                                                            const std::vector<ResourceId>& changed) {
+  state_.SetEndpoints(CurrentEndpoints());
+  state_.SetComplete(complete_);
+  absl::StatusOr<datapath::ApplyReport> report = datapath_->Apply(state_.desired(), verify);
+  if (!report.ok()) {
+    if (conditions_.Set("DatapathReady", report.status())) {
+      spdlog::error("{}", std::string(report.status().message()));
+    }
+    return report.status();
+  }
+  repaired_ += report->repaired;
+  if (report->repaired > 0) spdlog::warn("mended {} entries in the kernel", report->repaired);
+  std::vector<ResourceError> errors;
+  std::vector<std::string> others;
+  failing_.clear();
+  for (const auto& failure : report->failures) {
+    const ResourceId id = IdOf(failure);
+    const std::string message(failure.status.message());
+    if (failure.kind == KindName(ResourceKind::kEndpoint)) failing_[failure.name] = message;
+    if (std::find(changed.begin(), changed.end(), id) != changed.end()) {
+      errors.push_back({id, message});
+    } else {
+      others.push_back(absl::StrCat(failure.kind, " ", failure.name, ": ", message));
+    }
+  }
+  if (conditions_.Set("DatapathReady", others.empty(), Summary(others)) && !others.empty()) {
+    spdlog::error("the datapath does not hold everything: {}", Summary(others));
+  }
+  return errors;
+}
+
+void NodeAgent::Verify() {
+  loop_->After(options_.verify_interval, [this] { Verify(); });
+  if (endpoints_ != nullptr) conditions_.Set("PodsReconciled", endpoints_->Reconcile());
+  if (!state_.has_config()) return;
+  const bool applied = Apply(/*verify=*/true, {}).ok();
+  std::vector<std::string> foreign;
+  for (const auto& program : datapath_->Programs()) {
+    if (!program.ours) foreign.push_back(absl::StrCat(program.hook, " runs ", program.program));
+  }
+  conditions_.Set("ProgramsAttached", foreign.empty(), Summary(foreign));
+  if (!applied) return;
+  if (endpoints_ != nullptr) endpoints_->OnApplied();
+  // A controller sends what was refused only when it changes; the cause may be on this node.
+  const int64_t now = clock_->MonotonicNs();
+  if (!refused_.empty() && upstream_ != nullptr && now - retried_ns_ >= kRetryRefusedNs) {
+    retried_ns_ = now;
+    upstream_->Reconnect();
+  }
+}
+
+Hello NodeAgent::OnConnect() {
+  reported_ = CurrentReports();
+  Hello hello{&state_, watermark_, {}};
+  for (const auto& [key, report] : reported_) hello.endpoints.push_back(report);
+  return hello;
+}
+
+void NodeAgent::OnDisconnect(const absl::Status& status) {
+  connected_ = false;
+  // What is still wrong is refused again after the next Hello.
+  refused_.clear();
+  ShowRefusals();
+  const std::string message =
+      absl::StrCat(std::string(status.message()), "; pods keep what they have, and the agent goes on trying");
+  if (conditions_.Set("ControllerConnected", false, message)) spdlog::warn("{}", message);
+}
+
+std::vector<ResourceError> NodeAgent::OnPush(Push push) {
+  if (!connected_) {
+    connected_ = true;
+    conditions_.Set("ControllerConnected", true, "");
+    spdlog::info("the controller answers");
+  }
+  std::vector<ResourceError> errors = TakePush(std::move(push));
+  ++(errors.empty() ? pushes_taken_ : pushes_refused_);
+  NoteRefusals(errors);
+  return errors;
+}
+
+std::vector<ResourceError> NodeAgent::TakePush(Push push) {
+  if (push.watermark < watermark_) {
+    return {{{},
+             absl::StrCat("watermark ", push.watermark, " is older than ", watermark_,
+                          ", which this node holds; the controller has to catch up first")}};
+  }
+  if (!push.errors.empty()) return std::move(push.errors);
+  std::vector<ResourceId> changed;
+  for (const Change& change : push.changes) changed.push_back(change.id);
+  std::vector<ResourceError> errors = state_.Stage(std::move(push.changes));
+  if (errors.empty() && !state_.has_config()) {
+    errors.push_back({{}, "nothing can be programmed before the NodeConfig is there"});
+  }
+  if (!errors.empty()) {
+    state_.Rollback();
+    return errors;
+  }
+  const bool complete_before = std::exchange(complete_, complete_ || push.complete);
+  absl::StatusOr<std::vector<ResourceError>> applied = Apply(/*verify=*/false, changed);
+  errors = applied.ok() ? *std::move(applied)
+                        : std::vector<ResourceError>{{{}, std::string(applied.status().message())}};
+  if (!errors.empty()) {
+    state_.Rollback();
+    complete_ = complete_before;
+    if (applied.ok() && state_.has_config()) (void)Apply(/*verify=*/false, {});
+    return errors;
+  }
+  state_.Commit();
+  watermark_ = push.watermark;
+  for (const ResourceId& id : changed) refused_.erase(id);
+  refused_.erase(ResourceId{});
+  conditions_.Set("NodeConfigured", true, "");
+  if (complete_ && !changed.empty()) SaveSoon();
+  if (endpoints_ != nullptr) {
+    endpoints_->SetPodCidrs(state_.desired().settings.pod_cidrs);
+    endpoints_->OnApplied();
+  }
+  return {};
+}
+
+void NodeAgent::NoteRefusals(const std::vector<ResourceError>& errors) {
+  for (const ResourceError& error : errors) {
+    spdlog::error("refused {} {}: {}", KindName(error.id.kind), error.id.name, error.message);
+    refused_[error.id] = error.message;
+  }
+  ShowRefusals();
+}
+
+void NodeAgent::ShowRefusals() {
+  std::vector<std::string> reasons;
+  for (const auto& [id, message] : refused_) {
+    reasons.push_back(absl::StrCat(KindName(id.kind), " ", id.name, ": ", message));
+  }
+  conditions_.Set("PolicyRealised", reasons.empty(), Summary(reasons));
+}
+
+bool NodeAgent::KnowsPod(const std::string& uid, const std::string& namespace_name,
+                         const std::string& name) const {
+  return state_.FindPod(uid, namespace_name, name) != nullptr;
+}
+
+absl::Status NodeAgent::ApplyEndpoint(const std::string& key) {
+  if (!state_.has_config()) {
+    return absl::UnavailableError(
+        "program the pod: the controller has not told this node its configuration yet");
+  }
+  RETURN_IF_ERROR(Apply(/*verify=*/false, {}).status());
+  auto failure = failing_.find(key);
+  if (failure != failing_.end()) {
+    return absl::ResourceExhaustedError(absl::StrCat("program endpoint ", key, ": ", failure->second));
+  }
+  ReportEndpoints();
+  return absl::OkStatus();
+}
+
+std::map<std::string, EndpointReport> NodeAgent::CurrentReports() const {
+  std::map<std::string, EndpointReport> now;
+  if (endpoints_ == nullptr) return now;
+  for (const datapath::LocalEndpoint& endpoint : endpoints_->Endpoints()) {
+    const std::string sandbox = endpoint.key.substr(0, endpoint.key.find('/'));
+    now[endpoint.key] = {endpoint.pod_uid, endpoint.namespace_name, endpoint.pod_name,
+                         sandbox,          endpoint.addresses,      endpoint.generation};
+  }
+  return now;
+}
+
+void NodeAgent::ReportEndpoints() {
+  std::map<std::string, EndpointReport> now = CurrentReports();
+  std::vector<EndpointReport> upserts;
+  std::vector<EndpointReport> removals;
+  for (const auto& [key, report] : now) {
+    auto before = reported_.find(key);
+    if (before == reported_.end() || before->second != report) upserts.push_back(report);
+  }
+  for (const auto& [key, report] : reported_) {
+    if (!now.contains(key)) removals.push_back(report);
+  }
+  if (upstream_ != nullptr && (!upserts.empty() || !removals.empty())) upstream_->Report(upserts, removals);
+  reported_ = std::move(now);
+}
+
+absl::Status NodeAgent::Ready() const {
+  if (!state_.has_config()) {
+    return absl::UnavailableError(
+        absl::StrCat("the controller has not told node ", options_.node,
+                     " its configuration yet: is it running, and is there a Node object of this name? (",
+                     conditions_.Find("ControllerConnected")->message, ")"));
+  }
+  const Condition* datapath = conditions_.Find("DatapathReady");
+  if (datapath == nullptr) return absl::UnavailableError("the datapath has not been programmed yet");
+  if (!datapath->ok) return absl::UnavailableError(datapath->message);
+  return absl::OkStatus();
+}
+
+std::vector<PoolUsage> NodeAgent::Pools() const {
+  return endpoints_ == nullptr ? std::vector<PoolUsage>{} : endpoints_->Pools();
+}
+
+void NodeAgent::ReadEvents() {
+  const int64_t offset_ns = clock_->WallNs() - clock_->MonotonicNs();
+  datapath_->ReadEvents(kEventBatch, [&](const datapath::FlowEvent& event) {
+    flows_.Add(event, event.monotonic_ns + offset_ns);
+  });
+}
+
+void NodeAgent::SaveSoon() {
+  if (save_timer_ != 0) return;
+  const int64_t since_ns = saved_ns_ == 0 ? INT64_MAX / 2 : clock_->MonotonicNs() - saved_ns_;
+  const std::chrono::nanoseconds rest = options_.save_interval - std::chrono::nanoseconds(since_ns);
+  save_timer_ =
+      loop_->After(std::max<std::chrono::nanoseconds>(options_.save_delay, rest), [this] { Save(); });
+}
+
+void NodeAgent::Save() {
+  save_timer_ = 0;
+  saved_ns_ = clock_->MonotonicNs();
+  writer_->Write(SavedStateOf(state_, watermark_));
+}
+
+}  // namespace fairlead::agent

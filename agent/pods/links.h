@@ -1,0 +1,42 @@
+// The host's ends of pod links, as the life cycle needs them: the seam between it and netlink.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/netlink/socket.h"
+
+namespace fairlead::agent {
+
+class Links {
+ public:
+  virtual ~Links() = default;
+  // Devices named like ours (lease.h, IsHostInterfaceName) -> index.
+  virtual absl::StatusOr<std::map<std::string, uint32_t>> List() = 0;
+  // NOT_FOUND when there is none.
+  virtual absl::StatusOr<uint32_t> Find(const std::string& name) = 0;
+  virtual absl::Status BringUp(uint32_t ifindex) = 0;
+  // Takes the pod's end along. OK when it is gone already.
+  virtual absl::Status Delete(const std::string& name) = 0;
+};
+
+// In the network namespace of the thread that opens it.
+class NetlinkLinks : public Links {
+ public:
+  static absl::StatusOr<NetlinkLinks> Open();
+
+  absl::StatusOr<std::map<std::string, uint32_t>> List() override;
+  absl::StatusOr<uint32_t> Find(const std::string& name) override;
+  absl::Status BringUp(uint32_t ifindex) override;
+  absl::Status Delete(const std::string& name) override;
+
+ private:
+  explicit NetlinkLinks(netlink::Socket socket) : socket_(std::move(socket)) {}
+
+  netlink::Socket socket_;
+};
+
+}  // namespace fairlead::agent

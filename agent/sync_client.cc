@@ -1,0 +1,194 @@
+#include "agent/sync_client.h"
+
+#include <chrono>
+#include <deque>
+#include <future>
+#include <random>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "agent/decode.h"
+#include "agent/encode.h"
+#include "agent/files.h"
+#include "api/control.grpc.pb.h"
+#include "base/status_macros.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+#include "spdlog/spdlog.h"
+
+namespace fairlead::agent {
+namespace {
+
+namespace pb = control::v1;
+
+constexpr char kUnix[] = "unix:";
+constexpr int kMaxResponseBytes = 64 << 20;
+constexpr int kKeepaliveMs = 10'000;
+constexpr size_t kMaxPemBytes = 1 << 20;
+constexpr auto kEndPatience = std::chrono::seconds(5);
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const SyncOptions& options) {
+  if (absl::StartsWith(options.controller, kUnix)) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions tls;
+  ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.tls_ca, kMaxPemBytes));
+  ASSIGN_OR_RETURN(tls.pem_cert_chain, ReadFile(options.tls_cert, kMaxPemBytes));
+  ASSIGN_OR_RETURN(tls.pem_private_key, ReadFile(options.tls_key, kMaxPemBytes));
+  return grpc::SslCredentials(tls);
+}
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
+                                           const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // Each attempt is a connection of its own: the delays between them are ours, not the channel's.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
+}
+
+}  // namespace
+
+// One stream. gRPC's callbacks only post; all else is on the loop's thread. Owned by whoever may still
+// touch it: the client, what was posted, and gRPC (self_) until OnDone.
+class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::SyncResponse>,
+                           public std::enable_shared_from_this<SyncClient::Stream> {
+ public:
+  Stream(SyncClient* client, std::shared_ptr<grpc::Channel> channel)
+      : client_(client), loop_(client->loop_), stub_(pb::ControlApi::NewStub(std::move(channel))) {}
+
+  void Start(pb::SyncRequest hello) {
+    self_ = shared_from_this();
+    stub_->async()->Sync(&context_, this);
+    AddHold();  // operations are started outside of gRPC's callbacks
+    Send(std::move(hello));
+    StartRead(&response_);
+    StartCall();
+  }
+
+  void Send(pb::SyncRequest request) {
+    queue_.push_back(std::move(request));
+    if (queue_.size() == 1) StartWrite(&queue_.front());
+  }
+
+  void Cancel() { context_.TryCancel(); }
+
+  // The client is going away: gRPC must have let go of everything.
+  void Abandon() {
+    client_ = nullptr;
+    Cancel();
+    ReleaseHold();
+    done_.get_future().wait_for(kEndPatience);
+  }
+
+  void OnReadDone(bool ok) override {
+    loop_->Post([stream = shared_from_this(), ok] { ok ? stream->Handle() : stream->ReleaseHold(); });
+  }
+  void OnWriteDone(bool ok) override {
+    loop_->Post([stream = shared_from_this(), ok] {
+      stream->queue_.pop_front();
+      if (ok && !stream->queue_.empty()) stream->StartWrite(&stream->queue_.front());
+    });
+  }
+  void OnDone(const grpc::Status& status) override {
+    absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+    loop_->Post([stream = shared_from_this(), result] {
+      if (stream->client_ != nullptr) stream->client_->OnStreamEnd(result);
+    });
+    auto self = std::move(self_);
+    done_.set_value();
+  }
+
+ private:
+  void Handle() {
+    if (client_ == nullptr) return;
+    Push push = Decode(response_);
+    const uint64_t nonce = push.nonce;
+    const std::vector<ResourceError> errors = client_->handler_->OnPush(std::move(push));
+    Send(errors.empty() ? EncodeAck(nonce) : EncodeNack(nonce, errors));
+    client_->backoff_.Reset();
+    response_.Clear();
+    StartRead(&response_);
+  }
+
+  void ReleaseHold() {
+    if (!std::exchange(held_, false)) return;
+    RemoveHold();
+  }
+
+  SyncClient* client_;
+  EventLoop* loop_;
+  std::unique_ptr<pb::ControlApi::Stub> stub_;
+  grpc::ClientContext context_;
+  pb::SyncResponse response_;
+  std::deque<pb::SyncRequest> queue_;  // the first is being written
+  bool held_ = true;
+  std::shared_ptr<Stream> self_;
+  std::promise<void> done_;
+};
+
+absl::StatusOr<std::unique_ptr<SyncClient>> SyncClient::Create(EventLoop* loop, SyncHandler* handler,
+                                                               SyncOptions options) {
+  if (!absl::StartsWith(options.controller, kUnix) &&
+      (options.tls_ca.empty() || options.tls_cert.empty() || options.tls_key.empty())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--controller ", options.controller,
+                     ": only unix:/PATH goes without TLS; give --tls-ca, --tls-cert and --tls-key"));
+  }
+  // Read once now, so that a mistyped path is told at the start.
+  RETURN_IF_ERROR(Credentials(options).status());
+  return absl::WrapUnique(new SyncClient(loop, handler, std::move(options)));
+}
+
+SyncClient::SyncClient(EventLoop* loop, SyncHandler* handler, SyncOptions options)
+    : loop_(loop),
+      handler_(handler),
+      options_(std::move(options)),
+      backoff_(options_.first_delay_ns, options_.max_delay_ns, std::random_device()()) {}
+
+SyncClient::~SyncClient() {
+  loop_->Cancel(timer_);
+  if (stream_) stream_->Abandon();
+}
+
+void SyncClient::Connect() {
+  timer_ = 0;
+  auto credentials = Credentials(options_);
+  if (!credentials.ok()) {
+    handler_->OnDisconnect(credentials.status());
+    ConnectLater();
+    return;
+  }
+  const Hello hello = handler_->OnConnect();
+  stream_ = std::make_shared<Stream>(this, OpenChannel(options_.controller, *credentials));
+  stream_->Start(
+      EncodeHello(options_.node, options_.version, *hello.state, hello.watermark, hello.endpoints));
+}
+
+void SyncClient::ConnectLater() {
+  timer_ = loop_->After(std::chrono::nanoseconds(backoff_.NextNs()), [this] { Connect(); });
+}
+
+void SyncClient::OnStreamEnd(const absl::Status& status) {
+  stream_.reset();
+  handler_->OnDisconnect(
+      status.ok()
+          ? absl::UnavailableError(absl::StrCat("the controller at ", options_.controller, " hung up"))
+          : WrapError(status, absl::StrCat("sync with the controller at ", options_.controller)));
+  ConnectLater();
+}
+
+void SyncClient::Reconnect() {
+  if (stream_) stream_->Cancel();
+}
+
+void SyncClient::Report(const std::vector<EndpointReport>& upserts,
+                        const std::vector<EndpointReport>& removals) {
+  if (stream_) stream_->Send(EncodeReport(upserts, removals));
+}
+
+}  // namespace fairlead::agent

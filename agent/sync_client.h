@@ -1,0 +1,77 @@
+// The agent's end of ControlApi.Sync: one stream, made again with a jittered, growing delay whenever it
+// ends. Every push is answered with an Ack or a Nack once the handler has dealt with it.
+// Lives on the state thread; gRPC's threads only post to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/backoff.h"
+#include "agent/endpoint_report.h"
+#include "agent/event_loop.h"
+#include "agent/node_state.h"
+#include "agent/resource.h"
+
+namespace fairlead::agent {
+
+// What the agent says when it connects.
+struct Hello {
+  const NodeState* state = nullptr;
+  uint64_t watermark = 0;
+  std::vector<EndpointReport> endpoints;
+};
+
+class SyncHandler {
+ public:
+  virtual ~SyncHandler() = default;
+  virtual Hello OnConnect() = 0;
+  // Nothing: the datapath holds it. Otherwise it holds what it held before, for these reasons.
+  virtual std::vector<ResourceError> OnPush(Push push) = 0;
+  virtual void OnDisconnect(const absl::Status& status) = 0;
+};
+
+struct SyncOptions {
+  std::string node;
+  std::string version;
+  // "unix:/PATH", or "HOST:PORT" with all three files, which are read again at every attempt.
+  std::string controller;
+  std::string tls_ca, tls_cert, tls_key;
+  int64_t first_delay_ns = 50'000'000;
+  int64_t max_delay_ns = 10'000'000'000;
+};
+
+class SyncClient {
+ public:
+  // `loop` and `handler` must outlive it. INVALID_ARGUMENT when the options do not fit together.
+  static absl::StatusOr<std::unique_ptr<SyncClient>> Create(EventLoop* loop, SyncHandler* handler,
+                                                            SyncOptions options);
+  // After the loop's end, or on its thread.
+  ~SyncClient();
+
+  void Start() { Connect(); }
+  // Ends the present stream; the next one starts from a new Hello.
+  void Reconnect();
+  // Without a stream nothing happens: the next Hello says it all.
+  void Report(const std::vector<EndpointReport>& upserts, const std::vector<EndpointReport>& removals);
+
+ private:
+  class Stream;
+
+  SyncClient(EventLoop* loop, SyncHandler* handler, SyncOptions options);
+  void Connect();
+  void ConnectLater();
+  void OnStreamEnd(const absl::Status& status);
+
+  EventLoop* loop_;
+  SyncHandler* handler_;
+  SyncOptions options_;
+  Backoff backoff_;
+  EventLoop::TimerId timer_ = 0;
+  std::shared_ptr<Stream> stream_;
+};
+
+}  // namespace fairlead::agent
