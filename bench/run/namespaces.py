@@ -68,8 +68,8 @@ def _setns(fd):
 
 
 def tcp_listener(namespace, address):
-    """A listening socket on a free port inside `namespace`."""
-    with entered(namespace):
+    """A listening socket on a free port inside `namespace`; None: where we are."""
+    with entered(namespace) if namespace else contextlib.nullcontext():
         listener = socket.create_server((address, 0), backlog=64)
     return listener
 

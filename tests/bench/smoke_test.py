@@ -3,6 +3,7 @@
 
 usage: smoke_test.py SOURCE_ROOT PROGRAM_FOLDER
 """
+
 import json
 import os
 import pathlib
@@ -14,7 +15,17 @@ NETNS = pathlib.Path("/run/netns")
 
 def main():
     root, programs = sys.argv[1:]
-    command = [sys.executable, f"{root}/bench/run", "--quick", "--only", "1", "--blocks", "2", "--seconds", "0.2"]
+    command = [
+        sys.executable,
+        f"{root}/bench/run",
+        "--quick",
+        "--only",
+        "1",
+        "--blocks",
+        "2",
+        "--seconds",
+        "0.2",
+    ]
     process = subprocess.Popen(
         [*command, "--no-peers", "-o", "json"],
         stdout=subprocess.PIPE,
