@@ -138,7 +138,8 @@ Result ResultOf(const Environment& environment, const Config& config, const Prep
 }
 
 absl::StatusOr<std::string> Add(const Environment& environment, const Config& config) {
-  ASSIGN_OR_RETURN(UniqueFd netns, OpenPodNetns(environment.netns));
+  absl::StatusOr<UniqueFd> netns = OpenPodNetns(environment.netns);
+  RETURN_IF_ERROR(netns.status());
   absl::StatusOr<AgentClient> agent = AgentClient::Connect(config.agent_socket, config.timeout);
   if (!agent.ok()) return TryAgain(agent.status());
   absl::StatusOr<json> prepared = agent->Exchange(AddRequest(environment, config), "prepared");
@@ -146,9 +147,13 @@ absl::StatusOr<std::string> Add(const Environment& environment, const Config& co
   absl::StatusOr<PreparedLink> link = ParsePrepared(*prepared);
   if (!link.ok()) return WithCode(link.status(), ErrorCode::kDecode, "the agent's answer is not understood");
 
-  ASSIGN_OR_RETURN(uint32_t host_ifindex, WirePod(netns.get(), environment.if_name, *link));
+  ASSIGN_OR_RETURN(uint32_t host_ifindex, WirePod(netns->get(), environment.if_name, *link));
   absl::StatusOr<json> done = agent->Exchange({{"commit", {{"hostInterfaceIndex", host_ifindex}}}}, "done");
-  if (!done.ok()) return TryAgain(done.status());
+  if (!done.ok()) {
+    // The agent takes the link away when it hears of the failure; it may be gone.
+    if (!link->existing) UnwirePod(netns->get(), environment.if_name).IgnoreError();
+    return TryAgain(done.status());
+  }
   return ResultJson(ResultOf(environment, config, *link), config.cni_version);
 }
 
