@@ -14,7 +14,8 @@
   X(NODE_EGRESS, "node-egress")          \
   X(OVERLAY_INGRESS, "overlay-ingress")  \
   X(SOCKET, "socket")                    \
-  X(OVERLAY_EGRESS, "overlay-egress")
+  X(OVERLAY_EGRESS, "overlay-egress")    \
+  X(REASSEMBLED, "reassembled")
 
 /* Also the index of the hook's stage program in the program array "stage_program". */
 enum fl_stage {

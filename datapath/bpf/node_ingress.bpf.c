@@ -8,12 +8,19 @@ int node_ingress(struct __sk_buff *ctx) {
   int reason = FL_REASON_FORWARDED;
   struct scratch *s = begin(ctx, FL_STAGE_NODE_INGRESS, &reason);
   if (!s) return TC_ACT_SHOT;
+  bool headless = reason == FL_REASON_FRAGMENT;
   /* The stack drops malformed packets to itself; towards a pod they meet pod_ingress. */
-  if (reason || s->packet.kind == PACKET_NEIGHBOUR) return TC_ACT_OK;
+  if ((reason && !headless) || s->packet.kind == PACKET_NEIGHBOUR) return TC_ACT_OK;
 
-  connection_find(&s->packet, &s->flow);
+  if (!headless) connection_find(&s->packet, &s->flow);
   reason = check_underlay_sender(&s->packet, &s->flow);
   if (reason) return drop(s, reason);
+  if (headless) {
+    /* The stack collects what is for itself; but it may be the answer to a pod under the node's address. */
+    find_way(&s->packet.tuple.destination, &s->flow.to);
+    bool for_stack = s->flow.to.hop == FL_HOP_OUTSIDE || s->flow.to.hop == FL_HOP_REMOTE_NODE;
+    return for_stack || (s->flow.to.hop == FL_HOP_HOST && !has_helper()) ? TC_ACT_OK : collect(s);
+  }
   if (s->flow.found) renew(&s->packet, &s->flow);
   if (!s->flow.found) {
     reason = choose_server(&s->packet, &s->flow);

@@ -12,9 +12,11 @@ int overlay_egress(struct __sk_buff *ctx) {
   int reason = FL_REASON_FORWARDED;
   struct scratch *s = begin(ctx, FL_STAGE_OVERLAY_EGRESS, &reason);
   if (!s) return TC_ACT_SHOT;
-  if (reason) return drop(s, reason);
+  bool headless = reason == FL_REASON_FRAGMENT; /* its addresses are enough here */
+  if (reason && !headless) return drop(s, reason);
   if (s->packet.kind == PACKET_NEIGHBOUR) return drop(s, FL_REASON_UNSUPPORTED_PROTOCOL);
-  connection_find(&s->packet, &s->flow);
+  s->flow.out = s->packet.tuple;
+  if (!headless) connection_find(&s->packet, &s->flow);
   if (s->flow.found && s->flow.translated) {
     reason = admit(ctx, s);
     if (reason) return drop(s, reason);

@@ -23,14 +23,16 @@ int overlay_ingress(struct __sk_buff *ctx) {
   int reason = FL_REASON_FORWARDED;
   struct scratch *s = begin(ctx, FL_STAGE_OVERLAY_INGRESS, &reason);
   if (!s) return TC_ACT_SHOT;
-  if (reason) return drop(s, reason);
+  bool headless = reason == FL_REASON_FRAGMENT;
+  if (reason && !headless) return drop(s, reason);
   if (s->packet.kind == PACKET_NEIGHBOUR) return drop(s, FL_REASON_UNSUPPORTED_PROTOCOL);
   struct fl_address outer_source;
   if (!outer_source_of(ctx, &outer_source)) return drop(s, FL_REASON_SPOOFED_OVERLAY);
 
-  connection_find(&s->packet, &s->flow);
+  if (!headless) connection_find(&s->packet, &s->flow);
   reason = check_tunnel_sender(&s->packet, &s->flow, &outer_source);
   if (reason) return drop(s, reason);
+  if (headless) return collect(s);
   if (s->flow.found) renew(&s->packet, &s->flow);
   if (!s->flow.found) {
     reason = choose_server(&s->packet, &s->flow);

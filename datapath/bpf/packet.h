@@ -43,11 +43,15 @@ struct packet {
   __u8 tcp_flags; /* of TCP */
   __u8 type;      /* ICMP type; SCTP: type of the first chunk */
   __u8 hop_limit;
+  __u8 dont_fragment; /* IPv4: DF; IPv6: always */
+  __u8 transport;     /* bytes of a TCP header */
   __u16 l3;       /* offsets from the start of the frame */
   __u16 l4;
   __u16 quoted_l3; /* of the packet inside an ICMP error */
   __u16 quoted_l4;
+  __u16 fragment_offset; /* bytes */
   __u32 length;   /* bytes of the IP packet */
+  __u32 segment;  /* bytes of each IP packet that the device will make of it (GSO), else `length` */
   __be32 fragment_id; /* net */
 };
 
@@ -85,7 +89,7 @@ struct flow {
   __u8 own;             /* the node itself sent it */
   __u8 translated;      /* `out` is another tuple than the packet's */
   __u8 source_translated; /* likewise its source: the server is to see an address of ours */
-  __u8 pad;
+  __u8 rewritten;       /* the packet has the tuple `out` already */
   __u32 backend;        /* chosen for a new connection: index into "backend", 0: none */
   __u32 backend_generation;
   __u32 service;

@@ -43,10 +43,12 @@ struct network {
   __be32 fragment_id;
   __u32 l4;  /* offsets from the start of the frame */
   __u32 end; /* of the IP packet */
+  __u16 fragment_offset; /* bytes */
   __u8 protocol;
   __u8 fragment;
   __u8 hop_limit;
-  __u8 pad;
+  __u8 dont_fragment;
+  __u8 pad[2];
 };
 
 /* IPv4 header at `l3`. `quoted`: inside an ICMP error, where the packet behind it is cut off. */
@@ -70,6 +72,8 @@ static __always_inline int parse_ipv4(struct __sk_buff *ctx, __u32 l3, bool quot
   __u16 offset = bpf_ntohs(ip.frag_off);
   n->fragment = offset & 0x1fff ? FRAGMENT_LATER : offset & 0x2000 ? FRAGMENT_FIRST : FRAGMENT_NONE;
   n->fragment_id = ip.id;
+  n->fragment_offset = (offset & 0x1fff) * 8;
+  n->dont_fragment = !!(offset & 0x4000);
   return FL_REASON_FORWARDED;
 }
 
@@ -91,6 +95,7 @@ static __always_inline int skip_extension(struct __sk_buff *ctx, struct network 
     /* A fragment that is whole (RFC 6946) is treated as such. */
     n->fragment = offset & 0xfff8 ? FRAGMENT_LATER : offset & 1 ? FRAGMENT_FIRST : FRAGMENT_NONE;
     n->fragment_id = header.id;
+    n->fragment_offset = offset & 0xfff8;
   }
   n->protocol = header.next;
   n->l4 += size;
@@ -120,7 +125,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *ctx, __u32 l3, bool quot
   n->protocol = ip.nexthdr;
   n->hop_limit = ip.hop_limit;
   n->fragment = FRAGMENT_NONE;
-  n->fragment_id = 0;
+  n->dont_fragment = true;
   for (__u32 i = 0; i < MAX_EXTENSIONS && is_extension(n->protocol); i++) {
     int reason = skip_extension(ctx, n);
     if (reason) return reason;
@@ -213,6 +218,7 @@ static __always_inline int parse_tcp(struct __sk_buff *ctx, struct packet *p, __
   p->tuple.source_port = tcp.ports.source;
   p->tuple.destination_port = tcp.ports.destination;
   p->tcp_flags = tcp.flags;
+  p->transport = header;
   /* SYN with FIN or RST is no handshake (RFC 9293, 3.10.7). */
   if ((tcp.flags & TCP_SYN) && (tcp.flags & (TCP_FIN | TCP_RST))) return FL_REASON_MALFORMED;
   p->kind = (tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? PACKET_OPENS : PACKET_CONTINUES;
@@ -256,7 +262,11 @@ static __always_inline int parse_sctp(struct __sk_buff *ctx, struct packet *p, _
 
 static __always_inline int parse_transport(struct __sk_buff *ctx, struct packet *p, __u32 end) {
   p->kind = PACKET_OPENS;
-  if (p->fragment == FRAGMENT_LATER) return FL_REASON_FORWARDED;
+  if (p->fragment == FRAGMENT_LATER) {
+    /* It would lie over the TCP header that was judged (RFC 1858, RFC 3128). */
+    bool overlaps = p->tuple.protocol == PROTOCOL_TCP && p->fragment_offset < 20;
+    return overlaps ? FL_REASON_MALFORMED : FL_REASON_FORWARDED;
+  }
   switch (p->tuple.protocol) {
     case PROTOCOL_TCP:
       return parse_tcp(ctx, p, end);
@@ -302,8 +312,14 @@ GLOBAL int parse_headers(struct __sk_buff *ctx, struct packet *p) {
   p->outer_source = n.source;
   p->fragment = n.fragment;
   p->fragment_id = n.fragment_id;
+  p->fragment_offset = n.fragment_offset;
   p->hop_limit = n.hop_limit;
-  return parse_transport(ctx, p, n.end);
+  p->dont_fragment = n.dont_fragment;
+  reason = parse_transport(ctx, p, n.end);
+  p->segment = p->length;
+  __u32 gso_size = ctx->gso_size;
+  if (gso_size) p->segment = gso_size + p->l4 - p->l3 + (p->transport ? p->transport : 8);
+  return reason;
 }
 
 static __always_inline int parse(struct __sk_buff *ctx, struct packet *p) {

@@ -5,6 +5,7 @@
 
 #include "datapath/bpf/admit.h"
 #include "datapath/bpf/answer.h"
+#include "datapath/bpf/fragment.h"
 #include "datapath/bpf/parse.h"
 #include "datapath/bpf/rewrite.h"
 #include "datapath/bpf/route.h"
@@ -25,8 +26,23 @@ static __always_inline struct scratch *begin(struct __sk_buff *ctx, __u8 stage, 
   if (!s) return NULL;
   trace_begin(stage);
   *reason = parse(ctx, &s->packet);
+  if (!*reason && s->packet.fragment != FRAGMENT_NONE)
+    *reason = follow_head(&s->packet, stage == FL_STAGE_REASSEMBLED);
   trace_parse(&s->packet, *reason);
   return s;
+}
+
+static __always_inline bool has_helper(void) {
+  struct fl_config *c = only_entry(&config);
+  return c && c->reassembly_ifindex;
+}
+
+/* A fragment without its head, whose sender was checked: to the helper device, if there is one. */
+static __always_inline int collect(struct scratch *s) {
+  struct fl_config *c = only_entry(&config);
+  if (!c || !has_helper()) return drop(s, FL_REASON_FRAGMENT);
+  trace_end(&s->flow, &s->packet.tuple, FL_REASON_FORWARDED);
+  return bpf_redirect_peer(c->reassembly_ifindex, 0);
 }
 
 /* A packet that its connection lets go on, or that makes one. Of two first packets at once one finds the
@@ -53,6 +69,7 @@ static __always_inline int admit(struct __sk_buff *ctx, struct scratch *s) {
   if (reason || !s->flow.translated) return reason;
   reason = s->packet.kind == PACKET_ICMP_ERROR ? rewrite_error(ctx, &s->packet, &s->flow.out)
                                                : rewrite(ctx, &s->packet, &s->flow.out);
+  s->flow.rewritten = true;
   struct fl_trace_step *step = trace_step(FL_TRACE_TRANSLATION, reason, FL_TRACE_MAP_CT_TUPLE);
   if (step) {
     step->slot = s->flow.slot;
@@ -75,6 +92,14 @@ static __always_inline int refuse(struct __sk_buff *ctx, struct scratch *s, __u3
     return answer_with_reset(ctx, &s->packet) ? action : send_back(ctx);
   }
   if (!choose_answer(&s->packet, c, reason, s->flow.mtu, &s->answer)) return action;
+  if (s->flow.rewritten) { /* the sender is to find in it what it sent */
+    struct tuple sent = s->packet.tuple;
+    s->packet.tuple = s->flow.out;
+    s->packet.outer_source = s->flow.out.source;
+    if (s->packet.kind == PACKET_ICMP_ERROR || rewrite(ctx, &s->packet, &sent)) return action;
+    s->packet.tuple = sent;
+    s->packet.outer_source = sent.source;
+  }
   return answer_with_icmp(ctx, &s->packet, &s->answer) ? action : send_back(ctx);
 }
 

@@ -9,15 +9,17 @@ int pod_egress(struct __sk_buff *ctx) {
   int reason = FL_REASON_FORWARDED;
   struct scratch *s = begin(ctx, FL_STAGE_POD_EGRESS, &reason);
   if (!s) return TC_ACT_SHOT;
-  if (reason) return drop(s, reason);
+  bool headless = reason == FL_REASON_FRAGMENT;
+  if (reason && !headless) return drop(s, reason);
   if (s->packet.kind == PACKET_NEIGHBOUR || address_is_link_local(&s->packet.outer_source)) {
     reason = check_neighbour(&s->packet, ctx->ifindex);
     return reason ? drop(s, reason) : TC_ACT_OK;
   }
   if (address_is_multicast(&s->packet.tuple.destination)) return drop(s, FL_REASON_MULTICAST);
 
-  connection_find(&s->packet, &s->flow);
+  if (!headless) connection_find(&s->packet, &s->flow);
   reason = check_pod_sender(&s->packet, &s->flow, ctx->ifindex);
+  if (!reason && headless) return collect(s);
   if (!reason && s->flow.found) renew(&s->packet, &s->flow);
   if (!reason && !s->flow.found) reason = choose_server(&s->packet, &s->flow);
   if (!reason) reason = admit(ctx, s);

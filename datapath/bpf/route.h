@@ -57,22 +57,37 @@ GLOBAL int take_hop(struct __sk_buff *ctx, const struct packet *p) {
   return FL_REASON_FORWARDED;
 }
 
-/* What the kernel's routes say about `out`; TC_ACT_OK: it is for the stack after all. Otherwise the
- * negative of a reason, or what bpf_redirect_neigh() answers. */
-GLOBAL int leave_by_route(struct __sk_buff *ctx, const struct packet *p, const struct tuple *out) {
-  if (!p || !out) return -FL_REASON_INTERNAL;
-  struct bpf_fib_lookup fib = {.ifindex = ctx->ifindex, .l4_protocol = out->protocol};
+/* Whether the packet fits into `mtu`. One that does not and may be fragmented goes up to the stack, which
+ * does that; not one whose source is the node's own by now: the stack takes it for forged. */
+static __always_inline int check_mtu(const struct packet *p, struct flow *flow, __u32 mtu, bool *to_stack) {
+  if (!mtu || p->segment <= mtu) return FL_REASON_FORWARDED;
+  flow->mtu = mtu;
+  *to_stack = !p->dont_fragment && !flow->source_translated;
+  return *to_stack ? FL_REASON_FORWARDED : FL_REASON_MTU_EXCEEDED;
+}
+
+/* Sends the packet where the kernel's routes say. What bpf_redirect_neigh() answers; TC_ACT_OK: it is for
+ * the stack after all; or the negative of a reason. */
+GLOBAL int leave_by_route(struct __sk_buff *ctx, const struct packet *p, struct flow *flow) {
+  if (!p || !flow) return -FL_REASON_INTERNAL;
+  struct bpf_fib_lookup fib = {.ifindex = ctx->ifindex, .l4_protocol = flow->out.protocol};
+  fib.tot_len = p->segment < 0xffff ? p->segment : 0xffff;
   if (p->is_v6) {
     fib.family = AF_INET6;
-    __builtin_memcpy(fib.ipv6_src, &out->source, sizeof(fib.ipv6_src));
-    __builtin_memcpy(fib.ipv6_dst, &out->destination, sizeof(fib.ipv6_dst));
+    __builtin_memcpy(fib.ipv6_src, &flow->out.source, sizeof(fib.ipv6_src));
+    __builtin_memcpy(fib.ipv6_dst, &flow->out.destination, sizeof(fib.ipv6_dst));
   } else {
     fib.family = AF_INET;
-    fib.ipv4_src = out->source.word[3];
-    fib.ipv4_dst = out->destination.word[3];
+    fib.ipv4_src = flow->out.source.word[3];
+    fib.ipv4_dst = flow->out.destination.word[3];
   }
   long found = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
   if (found == BPF_FIB_LKUP_RET_NOT_FWDED || found == BPF_FIB_LKUP_RET_FWD_DISABLED) return TC_ACT_OK;
+  if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
+    bool to_stack = false;
+    int reason = check_mtu(p, flow, fib.mtu_result, &to_stack);
+    return reason ? -reason : TC_ACT_OK;
+  }
   if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) return -FL_REASON_NO_ROUTE;
 
   int reason = take_hop(ctx, p);
@@ -108,7 +123,10 @@ GLOBAL int aim_tunnel(struct __sk_buff *ctx, __u32 node_index) {
 
 static __always_inline int leave_by_tunnel(struct __sk_buff *ctx, struct scratch *s,
                                            const struct fl_config *c) {
-  int reason = aim_tunnel(ctx, s->flow.to.node);
+  bool to_stack = false;
+  int reason = check_mtu(&s->packet, &s->flow, c->overlay_mtu, &to_stack);
+  if (to_stack) return TC_ACT_OK;
+  if (!reason) reason = aim_tunnel(ctx, s->flow.to.node);
   if (!reason) reason = take_hop(ctx, &s->packet);
   if (reason) return -reason;
   __u8 macs[2 * ETH_ALEN];
@@ -141,10 +159,10 @@ static __always_inline int forward(struct __sk_buff *ctx, struct scratch *s, int
       break;
     case FL_HOP_REMOTE_NODE:
       action = c->flags & FL_CONFIG_OVERLAY ? leave_by_tunnel(ctx, s, c)
-                                            : leave_by_route(ctx, &s->packet, &s->flow.out);
+                                            : leave_by_route(ctx, &s->packet, &s->flow);
       break;
     case FL_HOP_OUTSIDE:
-      action = leave_by_route(ctx, &s->packet, &s->flow.out);
+      action = leave_by_route(ctx, &s->packet, &s->flow);
       break;
     default:
       reason = FL_REASON_INTERNAL;

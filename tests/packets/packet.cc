@@ -240,6 +240,21 @@ Bytes Packet::Build() const {
   return out;
 }
 
+std::pair<Packet, Packet> Fragments(const Ip& ip, const Packet& transport, size_t cut, uint32_t id) {
+  Bytes whole = (Packet(ip) / transport).Build();
+  bool v4 = ip.source.is_v4();
+  Bytes body(whole.begin() + (v4 ? 20 : 40), whole.end());
+  Ip head = ip, tail = ip;
+  head.protocol = tail.protocol = v4 ? whole[9] : whole[6];
+  head.fragment_id = tail.fragment_id = id;
+  head.more_fragments = true;
+  tail.fragment_offset = cut;
+  Payload first, second;
+  first.bytes.assign(body.begin(), body.begin() + cut);
+  second.bytes.assign(body.begin() + cut, body.end());
+  return {Packet(head) / first, Packet(tail) / second};
+}
+
 Bytes WithoutEthernet(const Bytes& frame) {
   return {frame.begin() + 14, frame.end()};
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -31,7 +32,7 @@ struct Ip {
   IpAddress destination;
   uint8_t hop_limit = 64;
   uint8_t protocol = 0;  // 0: of the layer behind it
-  // A fragment: bytes before it and whether more follow. Layers behind are built whole, then cut by `slice`.
+  // A fragment: bytes before it and whether more follow. See Fragments().
   bool more_fragments = false;
   uint16_t fragment_offset = 0;  // bytes, a multiple of 8
   uint32_t fragment_id = 0;
@@ -116,6 +117,10 @@ class Packet {
 
 // `b` inside `a`.
 Packet operator/(Packet a, const Packet& b);
+
+// The transport part of `packet` (an Ip and what it carries) cut after `cut` bytes, a multiple of 8: the
+// head and what follows it, as two fragments of datagram `id`.
+std::pair<Packet, Packet> Fragments(const Ip& ip, const Packet& transport, size_t cut, uint32_t id);
 
 // The IP packet in a frame: for quoting it.
 Bytes WithoutEthernet(const Bytes& frame);

@@ -391,17 +391,19 @@ std::vector<fl_event> World::TakeEvents() {
   return std::move(events_);
 }
 
-Outcome World::RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame, uint32_t ifindex) {
+Outcome World::RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame, uint32_t ifindex,
+                      uint32_t gso_size) {
   static constexpr const char* kNames[] = {
       [FL_STAGE_POD_EGRESS] = "pod_egress",           [FL_STAGE_POD_INGRESS] = "pod_ingress",
       [FL_STAGE_NODE_INGRESS] = "node_ingress",       [FL_STAGE_NODE_EGRESS] = "node_egress",
       [FL_STAGE_OVERLAY_INGRESS] = "overlay_ingress", [FL_STAGE_SOCKET] = "",
-      [FL_STAGE_OVERLAY_EGRESS] = "overlay_egress"};
+      [FL_STAGE_OVERLAY_EGRESS] = "overlay_egress",   [FL_STAGE_REASSEMBLED] = "reassembled"};
   bpf_program* program = bpf_object__find_program_by_name(programs->obj, kNames[stage]);
   Outcome outcome;
   outcome.frame.resize(frame.size() + 512);
   __sk_buff context{};
   context.ifindex = ifindex;
+  context.gso_size = gso_size;
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = outcome.frame.data(),
               .data_size_in = static_cast<__u32>(frame.size()),
               .data_size_out = static_cast<__u32>(outcome.frame.size()), .ctx_in = &context,
@@ -420,13 +422,13 @@ Outcome World::Run(fl_stage stage, const Bytes& frame, uint32_t ifindex, const F
   uint32_t zero = 0;
   Put("explain_input", zero, input);
 
-  Outcome shown = RunOne(twin_, stage, frame, ifindex);
+  Outcome shown = RunOne(twin_, stage, frame, ifindex, facts.gso_size);
   fl_trace trace{};
   Lookup("trace", &zero, &trace);
 
   std::vector<fl_counter> before = Counters();
   TakeEvents();
-  Outcome outcome = RunOne(attached_, stage, frame, ifindex);
+  Outcome outcome = RunOne(attached_, stage, frame, ifindex, facts.gso_size);
   outcome.events = TakeEvents();
   outcome.trace = trace;
   std::vector<fl_counter> after = Counters();
@@ -444,8 +446,8 @@ Outcome World::Run(fl_stage stage, const Bytes& frame, uint32_t ifindex, const F
   return outcome;
 }
 
-Outcome World::FromPod(const Pod& pod, const Packet& packet) {
-  return Run(FL_STAGE_POD_EGRESS, (Packet(FromPod(pod)) / packet).Build(), pod.ifindex);
+Outcome World::FromPod(const Pod& pod, const Packet& packet, const Facts& facts) {
+  return Run(FL_STAGE_POD_EGRESS, (Packet(FromPod(pod)) / packet).Build(), pod.ifindex, facts);
 }
 
 Outcome World::ToPod(const Pod& pod, const Packet& packet, const Facts& facts) {

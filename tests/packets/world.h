@@ -45,6 +45,7 @@ struct Pod {
 struct Facts {
   bool own = false;        // the node itself sent the packet
   IpAddress outer_source;  // of the tunnel packet
+  uint32_t gso_size = 0;   // the device is to cut it into segments of so many bytes of payload
 };
 
 struct Outcome {
@@ -79,7 +80,7 @@ class World {
   Ethernet FromUnderlay() const;
 
   Outcome Run(fl_stage stage, const Bytes& frame, uint32_t ifindex, const Facts& facts = {});
-  Outcome FromPod(const Pod& pod, const Packet& packet);
+  Outcome FromPod(const Pod& pod, const Packet& packet, const Facts& facts = {});
   // From the node's stack to a pod's device.
   Outcome ToPod(const Pod& pod, const Packet& packet, const Facts& facts = {});
   Outcome FromNode(const Packet& packet);
@@ -126,7 +127,8 @@ class World {
   int MapFd(const std::string& name) const;
   void MakeDevices();
   fairlead_bpf* Load(bool twin);
-  Outcome RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame, uint32_t ifindex);
+  Outcome RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame, uint32_t ifindex,
+                 uint32_t gso_size);
   std::vector<fl_counter> Counters();
   std::vector<fl_event> TakeEvents();
   void Clear();
