@@ -114,7 +114,8 @@ TEST_F(WiringTest, AddWiresThePodAndLeavesTheHostEndDown) {
   EXPECT_THAT(texts, Contains(HasSubstr("0.0.0.0/0 via 169.254.1.1")));
   EXPECT_THAT(texts, Contains(HasSubstr("::/0 via fe80::1")));
   for (const netlink::Route& route : *routes) {
-    if (route.destination == *IpPrefix::Parse("10.244.2.0/24")) EXPECT_EQ(route.mtu, 1350u);
+    const bool remote = route.destination == *IpPrefix::Parse("10.244.2.0/24");
+    EXPECT_EQ(route.mtu, remote ? 1350u : 0u) << ToString(route);
   }
   EXPECT_THAT(texts, Contains(HasSubstr("10.244.2.0/24 via 169.254.1.1")));
 
