@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace fairlead::controller {
 namespace {
 
@@ -27,16 +29,29 @@ std::vector<IpAddress> Store::AddressesOf(const ClusterPod& pod) const {
     return node == cluster_.nodes.end() ? std::vector<IpAddress>{} : node->second.addresses;
   }
   std::vector<IpAddress> reported = reported_.Of(pod.node, pod.uid, pod.FullName());
-  auto node = cluster_.nodes.find(pod.node);
-  if (node != cluster_.nodes.end() && !node->second.pod_cidrs.empty()) {
-    // A node cannot give its pods addresses of others.
-    const std::vector<IpPrefix>& own = node->second.pod_cidrs;
-    std::erase_if(reported, [&](const IpAddress& address) {
-      return std::none_of(own.begin(), own.end(),
-                          [&](const IpPrefix& cidr) { return cidr.Contains(address); });
-    });
-  }
+  std::erase_if(reported, [&](const IpAddress& address) { return !MayHave(pod.node, address); });
   return reported.empty() ? pod.status_addresses : reported;
+}
+
+// A node cannot give its pods addresses of others.
+bool Store::MayHave(const std::string& node, const IpAddress& address) const {
+  auto found = cluster_.nodes.find(node);
+  if (found == cluster_.nodes.end() || found->second.pod_cidrs.empty()) return true;
+  const std::vector<IpPrefix>& own = found->second.pod_cidrs;
+  return std::any_of(own.begin(), own.end(), [&](const IpPrefix& cidr) { return cidr.Contains(address); });
+}
+
+std::vector<std::string> Store::RefusedAddresses() const {
+  std::vector<std::string> refused;
+  for (const auto& [uid, pod] : cluster_.pods) {
+    if (pod.host_network) continue;
+    for (const IpAddress& address : reported_.Of(pod.node, uid, pod.FullName())) {
+      if (MayHave(pod.node, address)) continue;
+      refused.push_back(absl::StrCat(address.ToString(), " of ", pod.FullName(),
+                                     " is outside of the podCIDRs of Node ", pod.node));
+    }
+  }
+  return refused;
 }
 
 Changes Store::SetObjects(const std::map<ObjectKey, Object>& objects) {

@@ -38,10 +38,13 @@ class Store {
   const Cluster& cluster() const { return cluster_; }
   // Sets of rules that do not fit and deny everything instead: name -> number of rules.
   const std::map<std::string, size_t>& oversized_sets() const { return policies_.oversized(); }
+  // Addresses that nodes reported and that count for nothing, with the reason, for people.
+  std::vector<std::string> RefusedAddresses() const;
   // The addresses that a pod has now: what its node reported, or what its manifest's status says.
   std::vector<IpAddress> AddressesOf(const ClusterPod& pod) const;
 
  private:
+  bool MayHave(const std::string& node, const IpAddress& address) const;
   void TakeNodes(std::set<ResourceId>* changed);
   void TakePolicies(const Cluster& before);
   void TakePods(const Cluster& before);

@@ -44,6 +44,16 @@ void FillStatus(const Controller& controller, pb::StatusReply* reply) {
                cluster.unplaced.empty() ? absl::StrCat(cluster.pods.size(), " pods")
                                         : absl::StrJoin(cluster.unplaced, ", "),
                reply);
+  const std::vector<std::string> refused = controller.store().RefusedAddresses();
+  AddCondition("AddressesAccepted", refused.empty(), absl::StrJoin(refused, ", "), reply);
+  std::vector<std::string> oversized;
+  for (const auto& [set, rules] : controller.store().oversized_sets())
+    oversized.push_back(absl::StrCat(set, " (", rules, " rules)"));
+  AddCondition("PoliciesFit", oversized.empty(),
+               oversized.empty() ? ""
+                                 : absl::StrCat("sets of more than ", policy::kMaxRulesPerSet,
+                                                " rules deny everything: ", absl::StrJoin(oversized, ", ")),
+               reply);
   for (const Rejection& rejection : rejections) {
     pb::RejectedObject* rejected = reply->add_rejected();
     rejected->set_object(rejection.object);
