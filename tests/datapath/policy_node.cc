@@ -134,11 +134,11 @@ void PolicyNode::Load() {
   Require(reconciler_->Load());
 }
 
-Failures PolicyNode::Apply(const DesiredState& desired) {
+Failures PolicyNode::Apply(const DesiredState& desired, bool verify) {
   const std::vector<uint8_t> any(64);
-  for (int tick = 0; tick < kSweepTicks; ++tick) Run("sweep_now", any, node_device_.ifindex);
+  for (int tick = 0; verify && tick < kSweepTicks; ++tick) Run("sweep_now", any, node_device_.ifindex);
   Failures failures;
-  reconciler_->Apply(desired, NodeFacts{}, /*verify=*/true, failures);
+  reconciler_->Apply(desired, NodeFacts{}, verify, failures);
   return failures;
 }
 

@@ -27,8 +27,8 @@ class PolicyNode : public PodLinks {
 
   const std::vector<PodDevice>& devices() const { return devices_; }
 
-  // Applies, reads back, and lets numbers that are free come back.
-  Failures Apply(const DesiredState& desired);
+  // With `verify` also reads back, and lets numbers that are free come back.
+  Failures Apply(const DesiredState& desired, bool verify);
 
   // Puts a packet of `attempt` to the hook where it would arrive: of the pod that has the source, else
   // of the node's device. Returns enum fl_reason of the drop; FORWARDED when it went on.
