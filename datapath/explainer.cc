@@ -34,8 +34,13 @@ class Names : public TraceNames {
 
   std::string Pod(uint32_t endpoint) const override { return PodName(endpoint, state_); }
   std::string Node(uint32_t index) const override { return state_.topology().NodeName(index); }
-  std::string Service(uint32_t) const override { return ""; }
-  std::string Backend(uint32_t index) const override { return absl::StrCat("number ", index); }
+  std::string Service(uint32_t number) const override { return state_.services().NameOf(number); }
+  std::string Backend(uint32_t index) const override {
+    const BackendAddress backend = state_.services().BackendAt(index);
+    const std::string address = backend.address.is_v4() ? backend.address.ToString()
+                                                        : absl::StrCat("[", backend.address.ToString(), "]");
+    return absl::StrCat(address, ":", backend.port);
+  }
   const policy::PolicySet* Rules(uint32_t generation) const override {
     for (const auto& [index, set] : state_.policy().sets().held()) {
       if (set.generation.index == generation) return set.generation.rules.get();

@@ -27,6 +27,7 @@ FlowEvent NameEvent(const fl_event& event, uint64_t lost_before, const Reconcile
   if (!IsUnspecified(event.service)) {
     flow.service_address = FromAbi(event.service);
     flow.service_port = ntohs(event.service_port);
+    flow.service = state.services().NameAt(*flow.service_address, flow.service_port, event.protocol);
   }
   flow.source_pod = PodName(event.source_endpoint, state);
   flow.destination_pod = PodName(event.destination_endpoint, state);

@@ -145,6 +145,8 @@ absl::Status GenerationStore::Write(Generation& generation, const ClassesById& c
 }
 
 absl::Status GenerationStore::AddClass(Generation& generation, uint32_t class_id, const ClassKey& key) {
+  // What a predecessor's rules say of a class that it knew stays as it is.
+  if (generation.rules == nullptr && key.alias == 0) return absl::OkStatus();
   const uint32_t held = generation.RowOf(class_id);
   const StoredRow row = generation.rules != nullptr ? BuildClassRow(*generation.rules, key.groups)
                                                     : rows_.At(generation.RowOf(key.alias));

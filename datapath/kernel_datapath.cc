@@ -228,7 +228,8 @@ std::vector<SetState> KernelDatapath::Sets() const {
 }
 
 absl::Status KernelDatapath::ForEachConnection(const std::function<bool(const Connection&)>& visit) const {
-  return ReadConnections(object_->Maps(), [](uint32_t) { return std::string(); }, visit);
+  return ReadConnections(
+      object_->Maps(), [&](uint32_t number) { return reconciler_->services().NameOf(number); }, visit);
 }
 
 int KernelDatapath::events_fd() const {

@@ -13,6 +13,11 @@ void FailGroups(Failures& failures, const ClassKey& key, const absl::Status& sta
   if (key.groups.empty()) Fail(failures, "AddressGroup", "(addresses of no group)", status);
 }
 
+bool Overlap(const fl_address_prefix& a, const fl_address_prefix& b) {
+  const uint32_t length = std::min(a.length, b.length);
+  return BytesOf(Masked(a.address, length)) == BytesOf(Masked(b.address, length));
+}
+
 // The class of addresses of `at` that no longer prefix covers.
 const policy::AddressClass& EffectiveClass(const ByteMap<fl_address_prefix, const policy::AddressClass*>& all,
                                            const fl_address_prefix& at) {
@@ -89,16 +94,18 @@ void PolicyTables::TakeGroups(const DesiredState& desired) {
 }
 
 bool PolicyTables::DropGroups(const DesiredState& desired) {
-  const std::set<std::string> mentioned = MentionedGroups();
+  const std::set<std::string> mentioned = GroupsOfOldSets(desired);
   return std::erase_if(groups_, [&](const auto& held) {
            return !desired.groups.contains(held.first) && !mentioned.contains(held.first);
          }) > 0;
 }
 
-std::set<std::string> PolicyTables::MentionedGroups() const {
+std::set<std::string> PolicyTables::GroupsOfOldSets(const DesiredState& desired) const {
   std::set<std::string> mentioned;
   for (const auto& [index, set] : sets_.held()) {
     if (set.generation.rules == nullptr) continue;
+    auto wanted = desired.sets.find(set.name);
+    if (wanted != desired.sets.end() && wanted->second == *set.generation.rules) continue;
     for (const policy::Rule& rule : set.generation.rules->rules) {
       mentioned.insert(rule.peers.begin(), rule.peers.end());
     }
@@ -110,14 +117,16 @@ void PolicyTables::PublishClasses(bool complete, Failures& failures) {
   const size_t failed_before = failures.size();
   bridging_ = sets_.HasUnknown();
   const Classification classification = policy::ClassifyAddresses(groups_);
-  const ClassTarget target = Number(classification, complete, failures);
+  Prefixes blocked;
+  const ClassTarget target = Number(classification, complete, blocked, failures);
   // While bridging, what goes was given a class with an alias instead; it goes when the bridge ends.
-  WriteChanges(classes_.Difference(target, complete && !bridging_), failures);
+  WriteChanges(classes_.Difference(target, complete && !bridging_), blocked, failures);
   classes_dirty_ = failures.size() != failed_before;
   classes_changed_ = true;
 }
 
-ClassTarget PolicyTables::Number(const Classification& classification, bool complete, Failures& failures) {
+ClassTarget PolicyTables::Number(const Classification& classification, bool complete, Prefixes& blocked,
+                                 Failures& failures) {
   ClassTarget target;
   ByteMap<fl_address_prefix, const policy::AddressClass*> wanted;
   for (const auto& [prefix, groups] : classification) {
@@ -130,15 +139,18 @@ ClassTarget PolicyTables::Number(const Classification& classification, bool comp
     if (!complete && key.alias != 0 && numbers_.unknown().contains(current)) continue;
     if (const std::optional<uint32_t> id = NumberOf(key, failures)) {
       target[at] = *id;
-    } else if (const std::optional<uint32_t> held = classes_.Entry(at)) {
-      target[at] = *held;
+      continue;
     }
+    blocked.push_back(at);
+    if (const std::optional<uint32_t> held = classes_.Entry(at)) target[at] = *held;
   }
   if (!bridging_ || !complete) return target;
   classes_.ForEach([&](const fl_address_prefix& at, uint32_t current) {
     if (target.contains(at)) return;
     const ClassKey key{EffectiveClass(wanted, at), current};
-    target[at] = NumberOf(key, failures).value_or(current);
+    const std::optional<uint32_t> id = NumberOf(key, failures);
+    target[at] = id.value_or(current);
+    if (!id) blocked.push_back(at);
   });
   return target;
 }
@@ -166,14 +178,22 @@ absl::Status PolicyTables::AddToAllSets(uint32_t id, const ClassKey& key) {
   return status;
 }
 
-void PolicyTables::WriteChanges(const std::vector<ClassChange>& changes, Failures& failures) {
+void PolicyTables::WriteChanges(const std::vector<ClassChange>& changes, Prefixes blocked,
+                                Failures& failures) {
   std::set<std::pair<uint32_t, uint32_t>> transitions;
   for (const ClassChange& change : changes) {
+    const bool waits = std::any_of(blocked.begin(), blocked.end(),
+                                   [&](const fl_address_prefix& other) { return Overlap(other, change.at); });
+    if (waits) {
+      blocked.push_back(change.at);
+      continue;
+    }
     const uint32_t before = classes_.Effective(change.at);
     if (absl::Status written = classes_.Write(change); !written.ok()) {
       const ClassKey* key = ClassAt(change.to.value_or(before));
       FailGroups(failures, key != nullptr ? *key : ClassKey{},
                  WrapError(written, absl::StrCat("classify ", FromAbi(change.at.address).ToString())));
+      blocked.push_back(change.at);
       continue;
     }
     const uint32_t after = classes_.Effective(change.at);

@@ -49,16 +49,21 @@ class PolicyTables {
 
  private:
   using Classification = std::map<IpPrefix, policy::AddressClass>;
+  using Prefixes = std::vector<fl_address_prefix>;
 
   void TakeGroups(const DesiredState& desired);
   bool DropGroups(const DesiredState& desired);
   void PublishClasses(bool complete, Failures& failures);
-  ClassTarget Number(const Classification& classification, bool complete, Failures& failures);
+  // Prefixes whose class cannot be published go into `blocked`.
+  ClassTarget Number(const Classification& classification, bool complete, Prefixes& blocked,
+                     Failures& failures);
   std::optional<uint32_t> NumberOf(const ClassKey& key, Failures& failures);
   absl::Status AddToAllSets(uint32_t id, const ClassKey& key);
-  void WriteChanges(const std::vector<ClassChange>& changes, Failures& failures);
+  // Changes that overlap a blocked prefix, or one that could not be written, wait for the next Apply:
+  // done alone they would give addresses a class that is neither their old nor their new one.
+  void WriteChanges(const std::vector<ClassChange>& changes, Prefixes blocked, Failures& failures);
   void BumpEpochs(const std::set<std::pair<uint32_t, uint32_t>>& transitions, Failures& failures);
-  std::set<std::string> MentionedGroups() const;
+  std::set<std::string> GroupsOfOldSets(const DesiredState& desired) const;
 
   SetTable sets_;
   ClassNumbers numbers_;

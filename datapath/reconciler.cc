@@ -9,18 +9,21 @@ Reconciler::Reconciler(KernelMaps& kernel, WriteStats& stats, PodLinks& links)
       names_(kernel, stats),
       topology_(kernel, stats),
       policy_(kernel, stats, names_),
-      endpoints_(kernel, stats, topology_, policy_.sets(), links) {}
+      endpoints_(kernel, stats, topology_, policy_.sets(), links),
+      services_(kernel, stats) {}
 
 absl::Status Reconciler::Load() {
   RETURN_IF_ERROR(names_.Load());
   RETURN_IF_ERROR(topology_.Load());
   RETURN_IF_ERROR(policy_.Load());
-  return endpoints_.Load();
+  RETURN_IF_ERROR(endpoints_.Load());
+  return services_.Load();
 }
 
 void Reconciler::Publish(const DesiredState& desired, const NodeFacts& facts, Failures& failures) {
   topology_.Publish(desired, facts, failures);
   policy_.Publish(desired, failures);
+  services_.Publish(desired, failures);
   endpoints_.Publish(desired, failures);
 }
 
@@ -33,6 +36,7 @@ void Reconciler::Apply(const DesiredState& desired, const NodeFacts& facts, bool
     failures.clear();
     Publish(desired, facts, failures);
   }
+  services_.Retire(desired, failures);
   endpoints_.Retire(desired, failures);
   policy_.Retire(desired, endpoints_.SetsInUse(), failures);
   topology_.Retire(desired, failures);
@@ -48,6 +52,7 @@ void Reconciler::Apply(const DesiredState& desired, const NodeFacts& facts, bool
 absl::Status Reconciler::Reclaim() {
   kernel_.WaitForReaders();
   endpoints_.Reclaim();
+  services_.Reclaim();
   return policy_.Reclaim();
 }
 
@@ -55,6 +60,7 @@ absl::Status Reconciler::Verify() {
   RETURN_IF_ERROR(topology_.Verify());
   RETURN_IF_ERROR(policy_.Verify());
   RETURN_IF_ERROR(endpoints_.Verify());
+  RETURN_IF_ERROR(services_.Verify());
   return names_.Verify();
 }
 

@@ -6,6 +6,7 @@
 #include "datapath/datapath.h"
 #include "datapath/endpoint_table.h"
 #include "datapath/policy_tables.h"
+#include "datapath/service_table.h"
 #include "datapath/topology.h"
 
 namespace fairlead::datapath {
@@ -22,10 +23,11 @@ class Reconciler {
   const Topology& topology() const { return topology_; }
   const PolicyTables& policy() const { return policy_; }
   const EndpointTable& endpoints() const { return endpoints_; }
+  const ServiceTable& services() const { return services_; }
 
  private:
   void Publish(const DesiredState& desired, const NodeFacts& facts, Failures& failures);
-  bool HasGarbage() const { return policy_.HasGarbage(); }
+  bool HasGarbage() const { return policy_.HasGarbage() || services_.HasGarbage(); }
   absl::Status Reclaim();
   absl::Status Verify();
 
@@ -34,6 +36,7 @@ class Reconciler {
   Topology topology_;
   PolicyTables policy_;
   EndpointTable endpoints_;
+  ServiceTable services_;
 };
 
 }  // namespace fairlead::datapath
