@@ -4,7 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
@@ -17,12 +18,13 @@ int Bpf(bpf_cmd command, bpf_attr& attr) {
   return static_cast<int>(::syscall(SYS_bpf, command, &attr, sizeof attr));
 }
 
-bool Exists(bpf_cmd command, uint32_t id) {
+// Asks for the id after the one before, which opens nothing: opening a program array that is about to go
+// makes Linux (6.18 at least) clear it twice and then keep it for ever.
+bool Exists(bpf_cmd get_next_id, uint32_t id) {
   bpf_attr attr;
   std::memset(&attr, 0, sizeof attr);
-  attr.link_id = id;  // the id is the first member of each variant
-  const UniqueFd fd(Bpf(command, attr));
-  return fd.valid() || errno != ENOENT;
+  attr.start_id = id - 1;
+  return Bpf(get_next_id, attr) == 0 && attr.next_id == id;
 }
 
 // The number that /proc/self/fdinfo shows under `key`; 0 when it is not there.
@@ -48,6 +50,8 @@ void Note(const std::string& path, BpfIds& ids) {
   if (!fd.valid()) return;
   if (const uint32_t link = FdInfo(fd.get(), "link_id:")) {
     ids.links.push_back(link);
+    // What it holds in place.
+    if (const uint32_t held = FdInfo(fd.get(), "prog_id:")) ids.programs.push_back(held);
   } else if (const uint32_t program = FdInfo(fd.get(), "prog_id:")) {
     ids.programs.push_back(program);
   } else if (const uint32_t map = FdInfo(fd.get(), "map_id:")) {
@@ -63,17 +67,21 @@ BpfIds PinnedBelow(const std::string& dir) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir, error)) {
     if (!entry.is_directory(error)) Note(entry.path(), ids);
   }
+  for (std::vector<uint32_t>* list : {&ids.links, &ids.programs, &ids.maps}) {
+    std::sort(list->begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
+  }
   return ids;
 }
 
 bool LinkExists(uint32_t id) {
-  return Exists(BPF_LINK_GET_FD_BY_ID, id);
+  return Exists(BPF_LINK_GET_NEXT_ID, id);
 }
 bool ProgramExists(uint32_t id) {
-  return Exists(BPF_PROG_GET_FD_BY_ID, id);
+  return Exists(BPF_PROG_GET_NEXT_ID, id);
 }
 bool MapExists(uint32_t id) {
-  return Exists(BPF_MAP_GET_FD_BY_ID, id);
+  return Exists(BPF_MAP_GET_NEXT_ID, id);
 }
 
 }  // namespace fairlead::lab

@@ -11,7 +11,7 @@ struct BpfIds {
   std::vector<uint32_t> links, programs, maps;
 };
 
-// Of every pin below `dir`.
+// Of every pin below `dir`, with the programs that pinned links hold in place.
 BpfIds PinnedBelow(const std::string& dir);
 bool LinkExists(uint32_t id);
 bool ProgramExists(uint32_t id);

@@ -59,9 +59,20 @@ absl::Status MakeNamespaces(const Plan& plan, const Paths& paths) {
   return absl::OkStatus();
 }
 
+// Without duplicate address detection, which would make the first seconds of IPv6 between nodes silent.
+absl::Status SkipDuplicateDetection(const std::string& netns) {
+  ASSIGN_OR_RETURN(const UniqueFd fd, OpenNetns(netns));
+  ASSIGN_OR_RETURN(const NetnsScope scope, NetnsScope::Enter(fd.get()));
+  const char* path = "/proc/sys/net/ipv6/conf/default/accept_dad";
+  return fs::exists(path) ? OverwriteFile(path, "0") : absl::OkStatus();
+}
+
 absl::Status MakeNetwork(const Plan& plan, const Paths& paths) {
   std::map<std::string, std::string> names;
-  for (const std::string& host : Hosts(plan)) names[host] = paths.netns_name(host);
+  for (const std::string& host : Hosts(plan)) {
+    names[host] = paths.netns_name(host);
+    RETURN_IF_ERROR(SkipDuplicateDetection(paths.netns(host)));
+  }
   const NetworkCommands commands = CommandsFor(plan, names);
   RETURN_IF_ERROR(RunIpBatch(paths.netns("net"), commands.underlay));
   RETURN_IF_ERROR(RunIpBatch(paths.netns(kOutside), commands.outside));

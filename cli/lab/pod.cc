@@ -140,7 +140,8 @@ void Pod::ReapContainers(int64_t now_ns) {
 
 void Pod::Retry(int64_t now_ns, const absl::Status& status) {
   status_.message = std::string(status.message());
-  retry_at_ns_ = now_ns + Backoff(failures_++, 50, 2000);
+  // An agent that is only just starting is asked again soon.
+  retry_at_ns_ = now_ns + (absl::IsUnavailable(status) ? 50 * kMs : Backoff(failures_++, 50, 2000));
 }
 
 int64_t Pod::next_ns() const {

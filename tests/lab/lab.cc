@@ -19,7 +19,7 @@ constexpr char kFairlead[] = FAIRLEAD_BIN_DIR "/fairlead";
 
 }  // namespace
 
-Run Fairlead(const std::vector<std::string>& args, const std::string& input, int timeout_ms) {
+Output Fairlead(const std::vector<std::string>& args, const std::string& input, int timeout_ms) {
   lab::ProcessSpec spec{.argv = {kFairlead}, .env = lab::CurrentEnvironment()};
   spec.argv.insert(spec.argv.end(), args.begin(), args.end());
   auto result = lab::RunCommand(spec, input, timeout_ms);
@@ -47,25 +47,25 @@ Lab::Lab(const std::string& manifests, const std::vector<std::string>& up_option
   }
   std::vector<std::string> args{"lab", "up", "--name", name_, "-f", "-"};
   args.insert(args.end(), up_options.begin(), up_options.end());
-  const Run run = test::Fairlead(args, manifests, 90'000);
+  const Output run = test::Fairlead(args, manifests, 90'000);
   up_ = run.exit_code == 0;
   if (!up_) ADD_FAILURE() << run.out << run.err << Fairlead({"lab", "logs", "-n", "30"}).out;
 }
 
 Lab::~Lab() {
   if (testing::Test::HasFailure()) std::cerr << Fairlead({"lab", "logs", "-n", "30"}).out;
-  const Run run = test::Fairlead({"lab", "down", "--name", name_});
+  const Output run = test::Fairlead({"lab", "down", "--name", name_});
   EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
 }
 
-Run Lab::Fairlead(const std::vector<std::string>& args, const std::string& input, int timeout_ms) const {
+Output Lab::Fairlead(const std::vector<std::string>& args, const std::string& input, int timeout_ms) const {
   ::setenv("FAIRLEAD_LAB", name_.c_str(), 1);
-  Run run = test::Fairlead(args, input, timeout_ms);
+  Output run = test::Fairlead(args, input, timeout_ms);
   ::unsetenv("FAIRLEAD_LAB");
   return run;
 }
 
-Run Lab::Exec(const std::string& where, const std::vector<std::string>& command, int timeout_ms) const {
+Output Lab::Exec(const std::string& where, const std::vector<std::string>& command, int timeout_ms) const {
   std::vector<std::string> args{"lab", "exec", "--name", name_, where, "--"};
   args.insert(args.end(), command.begin(), command.end());
   return test::Fairlead(args, "", timeout_ms);
@@ -74,7 +74,7 @@ Run Lab::Exec(const std::string& where, const std::vector<std::string>& command,
 json Lab::ProbeJson(const std::string& where, std::vector<std::string> args, int timeout_ms) const {
   args.insert(args.begin(), "fairlead-probe");
   args.insert(args.end(), {"-o", "json"});
-  const Run run = Exec(where, args, timeout_ms);
+  const Output run = Exec(where, args, timeout_ms);
   json value = json::parse(run.out, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) {
     ADD_FAILURE() << "fairlead-probe from " << where << ": " << run.out << run.err;
@@ -91,12 +91,12 @@ std::string Lab::Probe(const std::string& where, const std::string& target,
 }
 
 void Lab::Apply(const std::string& manifests) const {
-  const Run run = Fairlead({"lab", "apply", "-f", "-"}, manifests);
+  const Output run = Fairlead({"lab", "apply", "-f", "-"}, manifests);
   EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
 }
 
 void Lab::Delete(const std::string& manifests) const {
-  const Run run = Fairlead({"lab", "delete", "-f", "-"}, manifests);
+  const Output run = Fairlead({"lab", "delete", "-f", "-"}, manifests);
   EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
 }
 
@@ -147,7 +147,7 @@ std::set<std::string> Lab::Reached() const {
 
 json Lab::Json(std::vector<std::string> args) const {
   args.insert(args.end(), {"-o", "json"});
-  const Run run = Fairlead(args);
+  const Output run = Fairlead(args);
   json value = json::parse(run.out, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) {
     ADD_FAILURE() << "fairlead " << args[0] << ": " << run.out << run.err;

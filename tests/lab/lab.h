@@ -13,7 +13,7 @@
 
 namespace fairlead::test {
 
-struct Run {
+struct Output {
   int exit_code = 0;
   std::string out, err;
 };
@@ -31,10 +31,10 @@ class Lab {
   const std::string& name() const { return name_; }
 
   // `fairlead ARGS...` of this lab.
-  Run Fairlead(const std::vector<std::string>& args, const std::string& input = "",
+  Output Fairlead(const std::vector<std::string>& args, const std::string& input = "",
                int timeout_ms = 60'000) const;
   // A command inside; and fairlead-probe with JSON output.
-  Run Exec(const std::string& where, const std::vector<std::string>& command, int timeout_ms = 60'000) const;
+  Output Exec(const std::string& where, const std::vector<std::string>& command, int timeout_ms = 60'000) const;
   nlohmann::json ProbeJson(const std::string& where, std::vector<std::string> args,
                            int timeout_ms = 60'000) const;
   // What became of one question: "ok", "refused", "timeout", ...
@@ -63,7 +63,7 @@ class Lab {
 };
 
 // `fairlead ARGS...` without any lab.
-Run Fairlead(const std::vector<std::string>& args, const std::string& input = "", int timeout_ms = 60'000);
+Output Fairlead(const std::vector<std::string>& args, const std::string& input = "", int timeout_ms = 60'000);
 // Polls until `holds()` or the time is over.
 bool Eventually(int timeout_ms, const std::function<bool()>& holds);
 

@@ -37,7 +37,7 @@ TEST(LifecycleTest, LeavesNothing) {
 
 TEST(LifecycleTest, RefusesASecondLabOfOneName) {
   const Lab lab(kPod);
-  const Run again = Fairlead({"lab", "up", "--name", lab.name(), "-f", "-"}, kPod);
+  const Output again = Fairlead({"lab", "up", "--name", lab.name(), "-f", "-"}, kPod);
   EXPECT_NE(again.exit_code, 0);
   EXPECT_THAT(again.err, HasSubstr("is up"));
   EXPECT_EQ(lab.Probe("default/one", "127.0.0.1:80"), "ok") << "the first one is none the worse";
@@ -71,11 +71,11 @@ TEST(LifecycleTest, CleansUpAfterAnUpThatWasKilledAnywhere) {
     }
     // Every second time nobody cleans up: the next `up` has to.
     if (after_ms % 20 != 0) continue;
-    const Run down = Fairlead({"lab", "down", "--name", name});
+    const Output down = Fairlead({"lab", "down", "--name", name});
     EXPECT_EQ(down.exit_code, 0) << after_ms << " ms: " << down.err;
     EXPECT_FALSE(Exists(name)) << after_ms << " ms";
   }
-  const Run up = Fairlead({"lab", "up", "--name", name, "-f", manifest});
+  const Output up = Fairlead({"lab", "up", "--name", name, "-f", manifest});
   EXPECT_EQ(up.exit_code, 0) << up.out << up.err;
   EXPECT_EQ(Fairlead({"lab", "down", "--name", name}).exit_code, 0);
   EXPECT_FALSE(Exists(name));
@@ -89,7 +89,7 @@ TEST(LifecycleTest, SaysWhatItRefusesAndGoesOnWithTheRest) {
                 "---\nkind: [oops\n");
   ASSERT_TRUE(lab.up());
   EXPECT_EQ(lab.Probe("node-1", Lab::At(lab.Address("pod", "default/one"), 80)), "ok");
-  const Run status = lab.Fairlead({"status"});
+  const Output status = lab.Fairlead({"status"});
   EXPECT_THAT(status.out, HasSubstr("default/bad"));
   EXPECT_THAT(status.out, HasSubstr("10.0.0.0/99"));
 }
@@ -100,7 +100,7 @@ TEST(LifecycleTest, ABadVersionOfAPolicyLeavesTheGoodOneInForce) {
   ASSERT_TRUE(lab.up());
   const std::string target = Lab::At(lab.Address("pod", "default/one"), 80);
   EXPECT_EQ(lab.Probe("default/two", target), "timeout");
-  const Run apply =
+  const Output apply =
       lab.Fairlead({"lab", "apply", "-f", "-"}, Policy("default", "p", "  podSelector: nonsense\n"));
   EXPECT_NE(apply.exit_code, 0);
   EXPECT_THAT(apply.err, HasSubstr("refused"));

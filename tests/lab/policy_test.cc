@@ -144,7 +144,7 @@ TEST_F(PolicyTest, APodReachesItselfWhateverPoliciesSay) {
 TEST_F(PolicyTest, AChangedPolicyEndsALiveConnection) {
   const std::string target = Lab::At(lab_->Address("pod", "a/db"), 5432);
   nlohmann::json report;
-  std::thread stream([&] {
+  std::jthread stream([&] {
     report = lab_->ProbeJson(
         "b/web", {"stream", target, "--duration", "20", "--timeout-ms", "700", "--interval-ms", "10"});
   });
@@ -164,7 +164,7 @@ TEST_F(PolicyTest, AChangedLabelEndsALiveConnection) {
                "  ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}]}]\n"));
   const std::string target = Lab::At(lab_->Address("pod", "a/db"), 5432);
   nlohmann::json report;
-  std::thread stream([&] {
+  std::jthread stream([&] {
     report = lab_->ProbeJson(
         "b/web", {"stream", target, "--duration", "20", "--timeout-ms", "700", "--interval-ms", "10"});
   });

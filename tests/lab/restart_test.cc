@@ -53,13 +53,13 @@ TEST(RestartTest, TwentyKillsOfTheAgentLoseNothing) {
     const std::string node = i % 2 == 0 ? "node-1" : "node-2";
     EXPECT_TRUE(Eventually(5000,
                            [&] {
-                             const Run status = lab.Fairlead({"status", "-o", "json"});
+                             const Output status = lab.Fairlead({"status", "-o", "json"});
                              const auto json = nlohmann::json::parse(status.out, nullptr, false);
                              return json.is_object() && json.contains(node) &&
                                     json[node].value("ready", false);
                            }))
         << node << " did not come back before kill " << i;
-    const Run kill = lab.Fairlead({"lab", "kill", node});
+    const Output kill = lab.Fairlead({"lab", "kill", node});
     EXPECT_EQ(kill.exit_code, 0) << kill.err;
   }
   for (std::thread& thread : threads) thread.join();
