@@ -234,7 +234,7 @@ class Node(Owner):
             if pin.is_file():
                 with contextlib.suppress(machine.CommandError):  # programs and links are pinned there too
                     item = json.loads(machine.run("bpftool", "-j", "map", "show", "pinned", pin))
-                    found[item["name"]] = item
+                    found[pin.name] = item
         return found
 
 
