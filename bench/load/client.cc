@@ -12,12 +12,16 @@
 namespace fairlead::bench {
 namespace {
 
-constexpr int kMaxConsecutiveErrors = 20;
-constexpr int kReceiveTimeoutSeconds = 1;
+constexpr int kMaxConsecutiveErrors = 5;
+constexpr int kPatienceSeconds = 1;
 
-void SetReceiveTimeout(int fd) {
-  const timeval timeout{.tv_sec = kReceiveTimeoutSeconds};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+// A socket whose calls, connect() too, give up after kPatienceSeconds.
+absl::StatusOr<UniqueFd> Impatient(absl::StatusOr<UniqueFd> socket) {
+  if (!socket.ok()) return socket;
+  const timeval timeout{.tv_sec = kPatienceSeconds};
+  setsockopt(socket->get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  setsockopt(socket->get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+  return socket;
 }
 
 absl::Status ReadExactly(int fd, std::vector<char>& buffer) {
@@ -74,9 +78,8 @@ absl::Status Measure(const ClientOptions& options, uint64_t bytes_each,
 }
 
 absl::Status TcpRequestResponse(const ClientOptions& options, ClientResult& result) {
-  ASSIGN_OR_RETURN(const UniqueFd fd, TcpSocket(options.server.family()));
+  ASSIGN_OR_RETURN(const UniqueFd fd, Impatient(TcpSocket(options.server.family())));
   RETURN_IF_ERROR(Connect(fd.get(), options.server));
-  SetReceiveTimeout(fd.get());
   std::vector<char> message(options.message_bytes, kEcho);
   return Measure(options, message.size(), [&] { return Exchange(fd.get(), message); }, result);
 }
@@ -84,7 +87,7 @@ absl::Status TcpRequestResponse(const ClientOptions& options, ClientResult& resu
 absl::Status TcpConnectRequestResponse(const ClientOptions& options, ClientResult& result) {
   std::vector<char> message(options.message_bytes, kEchoAndClose);
   const auto transaction = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const UniqueFd fd, TcpSocket(options.server.family()));
+    ASSIGN_OR_RETURN(const UniqueFd fd, Impatient(TcpSocket(options.server.family())));
     RETURN_IF_ERROR(Connect(fd.get(), options.server));
     RETURN_IF_ERROR(Exchange(fd.get(), message));
     char end;
@@ -95,7 +98,7 @@ absl::Status TcpConnectRequestResponse(const ClientOptions& options, ClientResul
 }
 
 absl::Status TcpStream(const ClientOptions& options, ClientResult& result) {
-  ASSIGN_OR_RETURN(const UniqueFd fd, TcpSocket(options.server.family()));
+  ASSIGN_OR_RETURN(const UniqueFd fd, Impatient(TcpSocket(options.server.family())));
   RETURN_IF_ERROR(Connect(fd.get(), options.server));
   const std::vector<char> chunk(kStreamChunkBytes, kDiscard);
   const auto transaction = [&]() -> absl::Status {
@@ -108,9 +111,8 @@ absl::Status TcpStream(const ClientOptions& options, ClientResult& result) {
 }
 
 absl::Status UdpRequestResponse(const ClientOptions& options, ClientResult& result) {
-  ASSIGN_OR_RETURN(const UniqueFd fd, UdpSocket(options.server.family()));
+  ASSIGN_OR_RETURN(const UniqueFd fd, Impatient(UdpSocket(options.server.family())));
   RETURN_IF_ERROR(Connect(fd.get(), options.server));
-  SetReceiveTimeout(fd.get());
   std::vector<char> message(options.message_bytes, kEcho);
   return Measure(options, message.size(), [&] { return Exchange(fd.get(), message); }, result);
 }

@@ -25,15 +25,18 @@ class Missing(RuntimeError):
 def run(*command, input=None, timeout=60, env=None):
     """Runs a program to its end and returns its stdout."""
     words = [str(word) for word in command]
-    done = subprocess.run(
-        words,
-        input=input,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, **(env or {})},
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            words,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env={**os.environ, **(env or {})},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"{' '.join(words)}: not done after {timeout:.0f} s") from error
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise CommandError(f"{' '.join(words)}: exit code {done.returncode}: {said}")

@@ -14,11 +14,12 @@ NUMBER = 11
 WHAT = "eBPF map memory; policy decided at 10,000 rules"
 PORT = 5001
 POLICIES = 100
-# Maps by what they grow with. What is not named here does not grow: see the details for its sum.
+# Maps by what takes a share of them. The details have the sum of all.
 CONNECTION_SLOTS = ("ct_record", "ct_free")
 TRANSLATION_SLOTS = ("ct_translation",)
 TUPLES = ("ct_tuple",)
-ENDPOINTS = ("endpoint", "ct_account", "ct_half_open")
+ENDPOINTS = ("endpoint", "ct_account", "ct_half_open", "pod_device")
+SERVICES = ("frontend", "backend", "backend_id")  # an entry of each
 
 
 def rules(count):
@@ -108,19 +109,19 @@ def _memory(plan):
         )
         program_cost(path, "established", "--flows", flows, "--packets", 1)
         with_flows = path.node.map_bytes()
-    tuple_bytes = _growth(with_services, with_flows, TUPLES) / flows
-    slot = _per_entry(before, CONNECTION_SLOTS)
-    translation = _per_entry(before, TRANSLATION_SLOTS)
+    # A unit takes what the maps grow by, and its share of what is there from the start.
+    connections, pods = before["ct_record"][1], before["endpoint"][1]
+    tuples = _growth(with_services, with_flows, TUPLES) / flows
+    slot = _bytes(before, CONNECTION_SLOTS + TUPLES) / connections
+    translation = _bytes(before, TRANSLATION_SLOTS) / connections
+    backend = sum(before[name][0] / before[name][1] for name in SERVICES)
     return {
-        "endpoint": _growth(before, with_endpoints) / endpoints
-        + _per_entry(before, ENDPOINTS[:1])
-        + sum(before[name][0] for name in ENDPOINTS[1:] if name in before) / before["endpoint"][1],
-        "Service": _growth(with_endpoints, with_services) / service_count
-        + _per_entry(before, ("backend", "backend_id")),
-        "flow": tuple_bytes + slot,
-        "translated flow": 2 * tuple_bytes + slot + translation,
+        "endpoint": _growth(before, with_endpoints) / endpoints + _bytes(before, ENDPOINTS) / pods,
+        "Service": _growth(with_endpoints, with_services) / service_count + backend,
+        "flow": tuples + slot,
+        "translated flow": 2 * tuples + slot + translation,
         "reserved beside a flow that is not translated": f"{translation:.0f} B",
-        "all maps of an empty node": f"{sum(size for size, _ in before.values()) / 1e6:.1f} MB",
+        "all maps of a node with two pods": f"{sum(size for size, _ in before.values()) / 1e6:.1f} MB",
         "the largest": ", ".join(
             f"{name} {size / 1e6:.1f} MB"
             for name, (size, _) in sorted(before.items(), key=lambda item: -item[1][0])[:8]
@@ -134,8 +135,8 @@ def _when_frontends(node, count):
 
 
 def _growth(before, after, names=None):
-    return sum(after[name][0] - before[name][0] for name in (names or after) if name in before)
+    return sum(after[name][0] - before[name][0] for name in (names or before))
 
 
-def _per_entry(sizes, names):
-    return sum(sizes[name][0] / sizes[name][1] for name in names if name in sizes)
+def _bytes(sizes, names):
+    return sum(sizes[name][0] for name in names)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import time
 
@@ -51,7 +52,7 @@ class Cluster(Owner):
         for number in range(1, count + 1):
             self.apply(node_name(number), _node(number))
         controller = self.folder / "controller.sock"
-        self.own(
+        self.controller = self.own(
             process.Daemon(
                 "fairlead-controller",
                 [
@@ -228,13 +229,13 @@ class Node(Owner):
         return len(json.loads(dump))
 
     def _maps(self):
-        """Map name -> what bpftool says, of the maps pinned in this node's bpffs."""
+        """Map name, without its layout version -> what bpftool says, of the maps pinned in this node's bpffs."""
         found = {}
         for pin in self.bpf.rglob("*"):
             if pin.is_file():
                 with contextlib.suppress(machine.CommandError):  # programs and links are pinned there too
                     item = json.loads(machine.run("bpftool", "-j", "map", "show", "pinned", pin))
-                    found[pin.name] = item
+                    found[re.sub(r"_v\d+$", "", pin.name)] = item
         return found
 
 
