@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/manifest/fields.h"
+#include "controller/manifest/utf8.h"
 
 namespace fairlead::controller {
 namespace {
@@ -116,7 +117,7 @@ KindVerdict JudgeKind(const std::string& api_version, const std::string& kind) {
   for (const auto& [name, unused] : ReadKinds()) words.insert(name);
   std::string nearest = NearestWord(kind, words);
   return {KindVerdict::Decision::kRefuse, false,
-          absl::StrCat("kind: ", api_version, " has no kind \"", kind.substr(0, 80), "\"",
+          absl::StrCat("kind: ", api_version, " has no kind \"", Shorten(kind, 80), "\"",
                        nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?"))};
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "controller/manifest/utf8.h"
 
 namespace fairlead::controller {
 namespace {
@@ -38,7 +39,7 @@ bool IsLabelWord(absl::string_view text) {
 }
 
 std::string Quoted(absl::string_view text) {
-  return absl::StrCat("is \"", text.substr(0, 80), "\"; ");
+  return absl::StrCat("is \"", Shorten(text, 80), "\"; ");
 }
 
 }  // namespace

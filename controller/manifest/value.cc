@@ -14,6 +14,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "controller/manifest/scalar.h"
+#include "controller/manifest/utf8.h"
 
 namespace fairlead::controller {
 namespace {
@@ -61,6 +62,10 @@ class Builder : public YAML::EventHandler {
     Value value;
     value.line = LineOf(mark);
     value.text = text;
+    // From escapes; programs that take a command's words stop at a NUL.
+    if (text.find('\0') != std::string::npos || !IsUtf8(text)) {
+      throw Refused(value.line, "an escape that makes a NUL or no character of Unicode");
+    }
     if (tag == "?" || tag.empty()) {
       value.type = TypeOfPlainScalar(text);
     } else if (tag == "!" || tag == "tag:yaml.org,2002:str") {
@@ -185,17 +190,20 @@ class Builder : public YAML::EventHandler {
   int count_ = 0;
 };
 
+int LineAt(absl::string_view text, size_t position) {
+  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + position, '\n'));
+}
+
 // yaml-cpp takes some control characters for the end of the file, which would cut off objects.
 absl::Status CheckCharacters(absl::string_view text) {
-  int line = 1;
-  for (char c : text) {
-    if (c == '\n') ++line;
-    if (absl::ascii_iscntrl(c) && c != '\n' && c != '\r' && c != '\t') {
-      return absl::InvalidArgumentError(absl::StrCat(
-          line, ": a control character (0x", absl::Hex(c, absl::kZeroPad2), "); manifests are text, UTF-8"));
-    }
-  }
-  return absl::OkStatus();
+  auto bad = std::find_if(text.begin(), text.end(), [](char c) {
+    return absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\n' && c != '\r' && c != '\t';
+  });
+  size_t end = std::min<size_t>(bad - text.begin(), ValidUtf8Prefix(text));
+  if (end == text.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      LineAt(text, end), ": the byte 0x", absl::Hex(static_cast<uint8_t>(text[end]), absl::kZeroPad2),
+      " is a control character or no UTF-8; manifests are text in UTF-8"));
 }
 
 }  // namespace
@@ -216,7 +224,7 @@ std::string Describe(const Value& value) {
     case Value::Type::kNumber:
       return absl::StrCat("the number ", value.text);
     case Value::Type::kString:
-      return absl::StrCat("the string \"", value.text.substr(0, 80), "\"");
+      return absl::StrCat("the string \"", Shorten(value.text, 80), "\"");
     case Value::Type::kList:
       return "a list";
     case Value::Type::kMap:

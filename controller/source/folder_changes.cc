@@ -4,6 +4,17 @@
 
 namespace fairlead::controller {
 
+void FolderChanges::OnComplete(const std::string& file, int64_t now_ns) {
+  auto [pending, added] = pending_.emplace(file, Pending{Action::kRead, now_ns + kSettleNs});
+  // A file that is written again and again is read all the same.
+  if (!added && pending->second.action == Action::kDrop)
+    pending->second = {Action::kRead, now_ns + kSettleNs};
+}
+
+void FolderChanges::OnGone(const std::string& file, int64_t now_ns) {
+  pending_[file] = {Action::kDrop, now_ns + kVanishNs};
+}
+
 std::vector<FolderChanges::Due> FolderChanges::TakeDue(int64_t now_ns) {
   std::vector<Due> due;
   for (auto pending = pending_.begin(); pending != pending_.end();) {

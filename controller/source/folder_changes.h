@@ -25,12 +25,8 @@ class FolderChanges {
     Action action = Action::kRead;
   };
 
-  void OnComplete(const std::string& file, int64_t now_ns) {
-    pending_[file] = {Action::kRead, now_ns + kSettleNs};
-  }
-  void OnGone(const std::string& file, int64_t now_ns) {
-    pending_[file] = {Action::kDrop, now_ns + kVanishNs};
-  }
+  void OnComplete(const std::string& file, int64_t now_ns);
+  void OnGone(const std::string& file, int64_t now_ns);
   // It is there again, but its writer has not closed it: what it was stays in force until then.
   void OnBeingWritten(const std::string& file) { pending_.erase(file); }
 

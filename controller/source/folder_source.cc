@@ -14,9 +14,11 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "controller/manifest/utf8.h"
 #include "controller/manifest/value.h"
 
 namespace fairlead::controller {
@@ -33,6 +35,11 @@ bool IsManifestName(const std::string& name) {
 
 std::string PathOf(const std::string& folder, const std::string& name) {
   return absl::StrCat(folder, "/", name);
+}
+
+// A path as it is shown, which may be only in UTF-8.
+std::string Shown(const std::string& path) {
+  return IsUtf8(path) ? path : absl::CHexEscape(path);
 }
 
 // The file's text. O_NONBLOCK: a pipe in the folder must not hold everything up.
@@ -56,7 +63,7 @@ absl::StatusOr<std::string> ReadText(const std::string& path) {
 
 Manifest Unreadable(const std::string& path, const std::string& message) {
   Manifest manifest;
-  manifest.unreadable = Rejection{path, {path, 1}, message};
+  manifest.unreadable = Rejection{Shown(path), {Shown(path), 1}, message};
   return manifest;
 }
 
@@ -132,12 +139,13 @@ void FolderSource::ReadFile(const std::string& path) {
   absl::StatusOr<std::string> text = ReadText(path);
   if (absl::IsNotFound(text.status())) return;  // its going has an event of its own
   if (!text.ok()) {
-    inventory_.SetFile(path, Unreadable(path, absl::StrCat("cannot be read: ", text.status().message())));
+    inventory_.SetFile(Shown(path),
+                       Unreadable(path, absl::StrCat("cannot be read: ", text.status().message())));
   } else if (text->empty()) {
     // What a writer leaves that was cut off: to take it for "no objects" would lift every policy.
-    inventory_.SetFile(path, Unreadable(path, "is empty; delete the file to remove its objects"));
+    inventory_.SetFile(Shown(path), Unreadable(path, "is empty; delete the file to remove its objects"));
   } else {
-    inventory_.SetFile(path, ReadManifest(path, *text));
+    inventory_.SetFile(Shown(path), ReadManifest(Shown(path), *text));
   }
 }
 
@@ -237,7 +245,7 @@ void FolderSource::TakeDue() {
     if (due.action == FolderChanges::Action::kRead) {
       ReadFile(due.file);
     } else {
-      inventory_.RemoveFile(due.file);
+      inventory_.RemoveFile(Shown(due.file));
       for (auto& [folder, paths] : seen_) paths.erase(due.file);
     }
   }

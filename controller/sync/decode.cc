@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "controller/manifest/utf8.h"
 #include "controller/sync/encode.h"
 
 namespace fairlead::controller {
@@ -106,7 +107,7 @@ absl::StatusOr<std::vector<ResourceError>> Decode(const pb::Nack& nack) {
     if (error.kind() != pb::RESOURCE_KIND_UNSPECIFIED) {
       ASSIGN_OR_RETURN(result.id, DecodeId(error.kind(), error.name(), absl::StrCat("nack.errors[", i, "]")));
     }
-    result.message = error.message().substr(0, kMaxMessageBytes);
+    result.message = Shorten(error.message(), kMaxMessageBytes);
     errors.push_back(std::move(result));
   }
   return errors;

@@ -174,6 +174,15 @@ TEST_F(FolderSourceTest, WhatIsNoFileIsRefusedAndHoldsNothingUp) {
               HasSubstr("folder.yaml:1 cannot be read"));
 }
 
+TEST_F(FolderSourceTest, FileNamesThatAreNoTextAreShownAsText) {
+  folder_.Put("\xff.yaml", Namespace("a") + "---\n7\n");
+  Open();
+  EXPECT_EQ(Wait({"a"}), Names{"a"});
+  EXPECT_THAT(WaitForRefusal("must be an object"), HasSubstr("/\\xff.yaml:5 "));
+  folder_.Remove("\xff.yaml");
+  EXPECT_EQ(Wait({}), Names{});
+}
+
 TEST_F(FolderSourceTest, LostFolderKeepsItsObjectsAndIsFoundAgain) {
   std::string inner = folder_ / "manifests";
   std::filesystem::create_directory(inner);

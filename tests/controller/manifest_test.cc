@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "controller/manifest/utf8.h"
 #include "controller/manifest/value.h"
 
 namespace fairlead::controller {
@@ -40,6 +41,9 @@ const RefusedCase kRefused[] = {
      "not valid YAML"},
     {"DuplicateKey", "apiVersion: v1\nkind: Pod\nkind: Pod\n", "m.yaml:3", "\"kind\" is there twice"},
     {"ControlCharacter", "apiVersion: v1\nkind: \x04Pod\n", "m.yaml:2", "control character"},
+    {"NoUtf8", "apiVersion: v1\nkind: P\xc3od\n", "m.yaml:2", "no UTF-8"},
+    {"NulEscape", "apiVersion: v1\nkind: \"P\\0od\"\n", "m.yaml:2", "a NUL"},
+    {"SurrogateEscape", "apiVersion: v1\nkind: \"\\ud800\"\n", "m.yaml:2", ""},
     {"UnknownTag", "apiVersion: v1\nkind: !!python/object Pod\n", "m.yaml:2", "tag"},
     {"MapAsKey", "apiVersion: v1\n{a: b}: c\n", "m.yaml:2", "keys are strings"},
     // What it is.
@@ -413,6 +417,18 @@ TEST(Manifest, ExpandsAnchorsAndMergesWithinBounds) {
   Manifest manifest = ReadManifest("m.yaml", bomb);
   ASSERT_TRUE(manifest.unreadable);
   EXPECT_THAT(manifest.unreadable->message, HasSubstr("aliases count"));
+}
+
+TEST(Manifest, MessagesAreUtf8HoweverLongTheValue) {
+  std::string value(79, 'x');
+  for (int i = 0; i < 20; ++i) value += "\u00e9";
+  Manifest manifest =
+      ReadManifest("m.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + value + "}\n");
+  const std::string& message = manifest.entries.at(0).rejections.at(0).message;
+  EXPECT_TRUE(IsUtf8(message)) << message;
+  for (const char* bad : {"\x80", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3"})
+    EXPECT_FALSE(IsUtf8(bad));
+  EXPECT_TRUE(IsUtf8("a\u00e9\u20ac\U0001F600"));
 }
 
 TEST(Manifest, RefusesWhatIsTooDeepOrTooLarge) {
