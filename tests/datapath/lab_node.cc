@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "base/netlink/address.h"
@@ -22,6 +25,8 @@
 
 namespace fairlead::datapath {
 namespace {
+
+const char kCgroupRoot[] = "/sys/fs/cgroup/unified";
 
 [[noreturn]] void Die(const std::string& what) {
   std::fprintf(stderr, "%s: %s (this test needs root)\n", what.c_str(), std::strerror(errno));
@@ -173,6 +178,23 @@ DesiredState LabNode::OpenState() const {
   for (const auto& [name, pod] : pods_) state.endpoints[pod->endpoint.key] = pod->endpoint;
   state.complete = true;
   return state;
+}
+
+LabCgroup::LabCgroup() {
+  for (const auto& folder : std::filesystem::directory_iterator(kCgroupRoot)) {
+    const std::string name = folder.path().filename();
+    int pid = 0;
+    if (std::sscanf(name.c_str(), "fairlead-test-%d", &pid) == 1 && kill(pid, 0) != 0)
+      rmdir(folder.path().c_str());
+  }
+  path_ = absl::StrCat(kCgroupRoot, "/fairlead-test-", getpid());
+  if (mkdir(path_.c_str(), 0755) != 0) Die("make cgroup " + path_);
+  std::ofstream(path_ + "/cgroup.procs") << getpid();
+}
+
+LabCgroup::~LabCgroup() {
+  std::ofstream(absl::StrCat(kCgroupRoot, "/cgroup.procs")) << getpid();
+  rmdir(path_.c_str());
 }
 
 UniqueFd ListenTcp(int netns, const IpAddress& address, uint16_t port) {

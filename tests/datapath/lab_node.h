@@ -48,6 +48,18 @@ class LabNode {
   std::map<std::string, std::unique_ptr<LabPod>> pods_;
 };
 
+// A cgroup that this process has moved into; it moves back out and removes it at the end. Those of
+// dead processes are swept.
+class LabCgroup {
+ public:
+  LabCgroup();
+  ~LabCgroup();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 // Sockets of a pod, or of the node when `netns` is -1; every call waits at most `timeout_ms`.
 UniqueFd ListenTcp(int netns, const IpAddress& address, uint16_t port);
 // Invalid when it does not connect in time.

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <chrono>
+
 #include "tests/datapath/lab_node.h"
 
 namespace fairlead::datapath {
@@ -38,6 +40,7 @@ class LiveDatapath : public ::testing::TestWithParam<bool> {
     options_.pin_dir = BpfDir() + "/fairlead";
     options_.max_connections = 1 << 12;
     options_.force_clsact = GetParam();
+    options_.cgroup_dir = cgroup_.path();
     Open();
     node_ = std::make_unique<LabNode>();
     node_->AddPod("a", 1);
@@ -93,6 +96,41 @@ class LiveDatapath : public ::testing::TestWithParam<bool> {
     return ConnectTcp(node_->pod("a").netns.get(), Address("b", v4), kPort, 300).valid();
   }
 
+  // A Service on 10.96.0.10:80 and fd00:96::10:80 and node port 30080, served by b.
+  DesiredState WithService(bool has_backend) {
+    DesiredState state = node_->OpenState();
+    // Every socket of this test is in the node's cgroup; pods are to be balanced packet by packet.
+    state.settings.socket_balancing = false;
+    Service& service = state.services["test/web"];
+    service.namespace_name = "test";
+    service.name = "web";
+    service.cluster_ips = {ServiceAddress(true), ServiceAddress(false)};
+    ServicePort port{.name = "http", .port = 80, .node_port = 30080};
+    for (const bool v4 : {true, false}) {
+      if (has_backend) {
+        port.backends.push_back(
+            {.address = Address("b", v4), .port = kPort, .pod = "test/b", .node = "node-1"});
+      }
+    }
+    service.ports = {port};
+    return state;
+  }
+
+  static IpAddress ServiceAddress(bool v4) { return *IpAddress::Parse(v4 ? "10.96.0.10" : "fd00:96::10"); }
+
+  // A TCP exchange of a word both ways with b through `address`.
+  std::string Exchange(int netns, const IpAddress& address, uint16_t port, bool v4) {
+    UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", v4), kPort);
+    UniqueFd client = ConnectTcp(netns, address, port);
+    if (!client.valid()) return "no connection";
+    UniqueFd server = AcceptTcp(listener.get());
+    if (!server.valid() || send(client.get(), "ping", 4, 0) != 4 || Receive(server.get()) != "ping")
+      return "no ping";
+    if (send(server.get(), "pong", 4, 0) != 4) return "no answer sent";
+    return Receive(client.get());
+  }
+
+  LabCgroup cgroup_;
   Options options_;
   std::unique_ptr<Datapath> datapath_;
   std::unique_ptr<LabNode> node_;
@@ -247,6 +285,73 @@ TEST_P(LiveDatapath, ExplainsPathsFromTheNodeAndFromOutside) {
                                      .destination_port = kPort});
   ASSERT_TRUE(outside.ok()) << outside.status();
   EXPECT_FALSE(outside->allowed);
+}
+
+TEST_P(LiveDatapath, AServiceLeadsToItsBackendFromPodsTheNodeAndOutside) {
+  AttachPods();
+  Apply(WithService(true));
+  for (const bool v4 : {true, false}) {
+    const IpAddress node = *IpAddress::Parse(v4 ? "192.168.50.1" : "fd00:50::1");
+    EXPECT_EQ(Exchange(node_->pod("a").netns.get(), ServiceAddress(v4), 80, v4), "pong")
+        << "from a pod, IPv4 " << v4;
+    EXPECT_EQ(Exchange(-1, ServiceAddress(v4), 80, v4), "pong") << "from the node, IPv4 " << v4;
+    EXPECT_EQ(Exchange(node_->outside(), node, 30080, v4), "pong") << "from outside, IPv4 " << v4;
+    EXPECT_EQ(Exchange(node_->pod("b").netns.get(), ServiceAddress(v4), 80, v4), "pong")
+        << "hairpin, IPv4 " << v4;
+  }
+}
+
+TEST_P(LiveDatapath, APodsSocketIsBalancedWhenThatIsOn) {
+  AttachPods();
+  DesiredState state = WithService(true);
+  state.settings.socket_balancing = true;
+  Apply(state);
+  for (const bool v4 : {true, false}) {
+    EXPECT_EQ(Exchange(node_->pod("a").netns.get(), ServiceAddress(v4), 80, v4), "pong") << "IPv4 " << v4;
+  }
+}
+
+TEST_P(LiveDatapath, AServiceWithoutEndpointsIsRefusedAtOnce) {
+  AttachPods();
+  Apply(WithService(false));
+  for (const bool v4 : {true, false}) {
+    for (const int netns : {node_->pod("a").netns.get(), -1}) {
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_FALSE(ConnectTcp(netns, ServiceAddress(v4), 80, 5000).valid());
+      EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    }
+  }
+}
+
+TEST_P(LiveDatapath, AConnectionToABackendThatIsRemovedEnds) {
+  AttachPods();
+  Apply(WithService(true));
+  UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", true), kPort);
+  UniqueFd client = ConnectTcp(node_->pod("a").netns.get(), ServiceAddress(true), 80);
+  ASSERT_TRUE(client.valid());
+  UniqueFd server = AcceptTcp(listener.get());
+  Apply(WithService(false));
+  send(client.get(), "late", 4, 0);
+  EXPECT_EQ(Receive(server.get(), 300), "");
+}
+
+TEST_P(LiveDatapath, ExplainsAServiceByItsName) {
+  AttachPods();
+  Apply(WithService(true));
+  auto answer = datapath_->Explain(
+      {.source = Address("a", true), .destination = ServiceAddress(true), .destination_port = 80});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_TRUE(answer->allowed) << answer->reason;
+  EXPECT_EQ(answer->destination, Address("b", true));
+  EXPECT_EQ(answer->destination_port, kPort);
+  bool found = false;
+  for (const ExplainStage& stage : answer->stages) {
+    if (stage.name != "service") continue;
+    found = true;
+    EXPECT_THAT(stage.detail, HasSubstr("test/web"));
+    EXPECT_THAT(stage.detail, HasSubstr("10.244.1.2:8080"));
+  }
+  EXPECT_TRUE(found);
 }
 
 TEST_P(LiveDatapath, EveryAttachedProgramIsOurs) {
