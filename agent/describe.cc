@@ -108,10 +108,10 @@ pb::StatusReply DescribeStatus(const NodeAgent& agent, const std::string& versio
     to->set_program_id(program.program_id);
     to->set_ours(program.ours);
   }
-  for (const auto& [id, message] : agent.refused()) {
+  for (const auto& [id, error] : agent.refused()) {
     pb::RejectedObject* to = reply.add_rejected();
-    to->set_object(absl::StrCat(KindName(id.kind), " ", id.name));
-    to->set_message(message);
+    to->set_object(NameOf(error));
+    to->set_message(error.message);
   }
   for (const auto& feature : agent.datapath().Features()) {
     pb::Feature* to = reply.add_features();
@@ -144,14 +144,7 @@ pb::EndpointsReply DescribeEndpoints(const NodeAgent& agent) {
   auto add_policies = [&](const std::string& set, auto add) {
     auto found = desired.sets.find(set);
     if (found == desired.sets.end()) return;
-    std::set<std::string> policies;
-    for (const policy::Rule& rule : found->second.rules) {
-      policies.insert(rule.origin.isolating.begin(), rule.origin.isolating.end());
-      if (!rule.origin.name.empty()) {
-        policies.insert(absl::StrCat(rule.origin.namespace_name, "/", rule.origin.name));
-      }
-    }
-    for (const std::string& policy : policies) add(policy);
+    for (const std::string& policy : PoliciesOf(found->second)) add(policy);
   };
   pb::EndpointsReply reply;
   for (const auto& [key, endpoint] : desired.endpoints) {

@@ -32,14 +32,10 @@ std::string PeerText(const policy::Rule& rule, const datapath::DesiredState& des
   return peers.empty() ? "none" : absl::StrJoin(peers, " or ");
 }
 
-std::set<std::string> PoliciesOf(const policy::RuleOrigin& origin) {
-  std::set<std::string> policies(origin.isolating.begin(), origin.isolating.end());
-  if (!origin.name.empty()) policies.insert(absl::StrCat(origin.namespace_name, "/", origin.name));
-  return policies;
-}
-
 std::string OriginText(const policy::RuleOrigin& origin) {
-  return absl::StrCat(origin.kind, " ", absl::StrJoin(PoliciesOf(origin), ", "), " ", origin.place);
+  const std::string policies = origin.name.empty() ? absl::StrJoin(origin.isolating, ", ")
+                                                   : absl::StrCat(origin.namespace_name, "/", origin.name);
+  return absl::StrCat(origin.kind, " ", policies, " ", origin.place);
 }
 
 void DescribeSet(const std::string& name, const policy::PolicySet& set, const datapath::DesiredState& desired,
@@ -88,14 +84,17 @@ pb::PoliciesReply DescribePolicies(const NodeAgent& agent) {
       to->set_endpoints(kernel->second.endpoints);
     }
     const std::set<std::string>& pods = pods_of_set[name];
-    for (const policy::Rule& rule : set.rules) {
-      for (const std::string& policy : PoliciesOf(rule.origin)) {
-        Policy& state = policies[policy];
-        state.pods.insert(pods.begin(), pods.end());
-        if (!pods.empty() && kernel == in_kernel.end()) {
-          state.message = absl::StrCat("set ", name, " is not in the kernel yet");
-        }
+    for (const std::string& policy : PoliciesOf(set)) {
+      Policy& state = policies[policy];
+      state.pods.insert(pods.begin(), pods.end());
+      if (!pods.empty() && kernel == in_kernel.end()) {
+        state.message = absl::StrCat("set ", name, " is not in the kernel yet");
       }
+    }
+  }
+  for (const auto& [id, error] : agent.refused()) {
+    for (const std::string& policy : error.policies) {
+      policies[policy].message = absl::StrCat("its newest version was refused: ", error.message);
     }
   }
   for (const auto& [name, state] : policies) {

@@ -36,7 +36,7 @@ struct Options {
   std::string state_dir = "/var/lib/fairlead";
   std::string run_dir = "/run/fairlead";
   datapath::Options datapath;
-  std::string metrics_listen;
+  std::string metrics_listen = "127.0.0.1:9964";
   uint32_t verify_interval_s = 30;
   uint32_t policy_wait_s = 30;
   uint32_t address_cooldown_s = 30;
@@ -86,8 +86,9 @@ void DeclareOptions(CLI::App* app, Options* options) {
       ->check(CLI::Range(1024, 1 << 24))
       ->capture_default_str();
   app->add_option("--metrics-listen", options->metrics_listen,
-                  "HTTP for /metrics, /healthz and /readyz, such as 127.0.0.1:9964; none without it")
-      ->type_name("ADDRESS:PORT");
+                  "HTTP for /metrics, /healthz and /readyz; \"\" for none")
+      ->type_name("ADDRESS:PORT")
+      ->capture_default_str();
   app->add_option("--verify-interval", options->verify_interval_s,
                   "seconds between comparisons of the kernel with what it should hold")
       ->check(CLI::Range(1, 86400))
@@ -171,7 +172,10 @@ absl::Status Serve(Options options) {
                    GrpcServer::Start(options.run_dir + "/agent.sock", FAIRLEAD_VERSION, loop.get(), &agent));
   std::unique_ptr<HttpServer> http;
   if (!options.metrics_listen.empty()) {
-    ASSIGN_OR_RETURN(http, HttpServer::Start(options.metrics_listen, FAIRLEAD_VERSION, loop.get(), &agent));
+    auto started = HttpServer::Start(options.metrics_listen, FAIRLEAD_VERSION, loop.get(), &agent);
+    // Pods matter more than numbers: the node goes on without them, and says so.
+    loop->Post([&agent, status = started.status()] { agent.NoteMetrics(status); });
+    if (started.ok()) http = *std::move(started);
   }
   spdlog::info("fairlead-agent {} of node {} serves {}", FAIRLEAD_VERSION, options.sync.node,
                options.run_dir);

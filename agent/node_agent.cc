@@ -149,7 +149,8 @@ absl::StatusOr<std::vector<ResourceError>> NodeAgent::Apply(bool verify,
       others.push_back(absl::StrCat(failure.kind, " ", failure.name, ": ", message));
     }
   }
-  if (conditions_.Set("DatapathReady", others.empty(), Summary(others)) && !others.empty()) {
+  conditions_.Set("DatapathReady", true, "");
+  if (conditions_.Set("ObjectsProgrammed", others.empty(), Summary(others)) && !others.empty()) {
     spdlog::error("the datapath does not hold everything: {}", Summary(others));
   }
   return errors;
@@ -198,9 +199,14 @@ std::vector<ResourceError> NodeAgent::OnPush(Push push) {
     conditions_.Set("ControllerConnected", true, "");
     spdlog::info("the controller answers");
   }
+  PolicyNames policies;
+  for (const Change& change : push.changes) {
+    const auto* set = std::get_if<policy::PolicySet>(&change.body);
+    if (set != nullptr) policies[change.id] = PoliciesOf(*set);
+  }
   std::vector<ResourceError> errors = TakePush(std::move(push));
   ++(errors.empty() ? pushes_taken_ : pushes_refused_);
-  NoteRefusals(errors);
+  NoteRefusals(errors, policies);
   return errors;
 }
 
@@ -244,19 +250,19 @@ std::vector<ResourceError> NodeAgent::TakePush(Push push) {
   return {};
 }
 
-void NodeAgent::NoteRefusals(const std::vector<ResourceError>& errors) {
-  for (const ResourceError& error : errors) {
-    spdlog::error("refused {} {}: {}", KindName(error.id.kind), error.id.name, error.message);
-    refused_[error.id] = error.message;
+void NodeAgent::NoteRefusals(std::vector<ResourceError>& errors, const PolicyNames& policies) {
+  for (ResourceError& error : errors) {
+    if (auto found = policies.find(error.id); found != policies.end()) error.policies = found->second;
+    spdlog::error("refused {}: {}", NameOf(error), error.message);
+    refused_[error.id] = error;
   }
   ShowRefusals();
 }
 
 void NodeAgent::ShowRefusals() {
   std::vector<std::string> reasons;
-  for (const auto& [id, message] : refused_) {
-    reasons.push_back(absl::StrCat(KindName(id.kind), " ", id.name, ": ", message));
-  }
+  for (const auto& [id, error] : refused_)
+    reasons.push_back(absl::StrCat(NameOf(error), ": ", error.message));
   conditions_.Set("PolicyRealised", reasons.empty(), Summary(reasons));
 }
 
@@ -316,6 +322,11 @@ absl::Status NodeAgent::Ready() const {
   if (datapath == nullptr) return absl::UnavailableError("the datapath has not been programmed yet");
   if (!datapath->ok) return absl::UnavailableError(datapath->message);
   return absl::OkStatus();
+}
+
+void NodeAgent::NoteMetrics(const absl::Status& status) {
+  conditions_.Set("MetricsServed", status);
+  if (!status.ok()) spdlog::error("{}", std::string(status.message()));
 }
 
 std::vector<PoolUsage> NodeAgent::Pools() const {

@@ -54,12 +54,15 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   absl::Status ApplyEndpoint(const std::string& key) override;
   absl::Status Ready() const override;
 
+  // Whether /metrics could be served.
+  void NoteMetrics(const absl::Status& status);
+
   // What the servers show.
   const std::string& node() const { return options_.node; }
   const NodeState& state() const { return state_; }
   const datapath::Datapath& datapath() const { return *datapath_; }
   const Conditions& conditions() const { return conditions_; }
-  const std::map<ResourceId, std::string>& refused() const { return refused_; }
+  const std::map<ResourceId, ResourceError>& refused() const { return refused_; }
   std::vector<PoolUsage> Pools() const;
   FlowHistory& flows() { return flows_; }
   const FlowHistory& flows() const { return flows_; }
@@ -69,13 +72,16 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   uint64_t pushes_refused() const { return pushes_refused_; }
 
  private:
+  // PolicySet of a push -> its policies.
+  using PolicyNames = std::map<ResourceId, std::vector<std::string>>;
+
   std::map<std::string, datapath::LocalEndpoint> CurrentEndpoints() const;
   // Of the failures those that name something in `changed`; the others become a condition.
   absl::StatusOr<std::vector<ResourceError>> Apply(bool verify, const std::vector<ResourceId>& changed);
   std::vector<ResourceError> TakePush(Push push);
   ResourceId IdOf(const datapath::ApplyReport::Failure& failure) const;
   void Verify();
-  void NoteRefusals(const std::vector<ResourceError>& errors);
+  void NoteRefusals(std::vector<ResourceError>& errors, const PolicyNames& policies);
   void ShowRefusals();
   std::map<std::string, EndpointReport> CurrentReports() const;
   void ReportEndpoints();
@@ -99,7 +105,7 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   uint64_t pushes_taken_ = 0;
   uint64_t pushes_refused_ = 0;
   int64_t retried_ns_ = 0;  // when refused resources were asked for again
-  std::map<ResourceId, std::string> refused_;
+  std::map<ResourceId, ResourceError> refused_;
   std::map<std::string, std::string> failing_;      // "Endpoint KEY" -> why; last Apply
   std::map<std::string, EndpointReport> reported_;  // by key
   EventLoop::TimerId save_timer_ = 0;

@@ -1,5 +1,10 @@
 #include "agent/resource.h"
 
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 namespace fairlead::agent {
 
 const char* KindName(ResourceKind kind) {
@@ -20,6 +25,23 @@ const char* KindName(ResourceKind kind) {
       break;
   }
   return "push";
+}
+
+std::string NameOf(const ResourceError& error) {
+  std::string name = absl::StrCat(KindName(error.id.kind), error.id.name.empty() ? "" : " ", error.id.name);
+  if (!error.policies.empty()) absl::StrAppend(&name, " (of ", absl::StrJoin(error.policies, ", "), ")");
+  return name;
+}
+
+std::vector<std::string> PoliciesOf(const policy::PolicySet& set) {
+  std::set<std::string> policies;
+  for (const policy::Rule& rule : set.rules) {
+    policies.insert(rule.origin.isolating.begin(), rule.origin.isolating.end());
+    if (!rule.origin.name.empty()) {
+      policies.insert(absl::StrCat(rule.origin.namespace_name, "/", rule.origin.name));
+    }
+  }
+  return {policies.begin(), policies.end()};
 }
 
 }  // namespace fairlead::agent

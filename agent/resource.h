@@ -76,7 +76,14 @@ struct Change {
 struct ResourceError {
   ResourceId id;
   std::string message;
+  std::vector<std::string> policies;  // of a PolicySet: whose rules it holds, "namespace/name"
 };
+
+// "PolicySet set-1 (of shop/cart, shop/default-deny)"
+std::string NameOf(const ResourceError& error);
+
+// The policies "namespace/name" whose rules are in a set, sorted, each once.
+std::vector<std::string> PoliciesOf(const policy::PolicySet& set);
 
 struct Push {
   uint64_t nonce = 0;
