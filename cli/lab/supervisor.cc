@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int64_t kMs = 1'000'000;
+constexpr int kKilled = 128 + SIGKILL;
 constexpr int64_t kQuickEndNs = 2000 * kMs;  // one that ran for less is started again more slowly
 
 }  // namespace
@@ -84,7 +86,9 @@ bool Supervisor::Advance(Component& component) {
     component.process.reset();
     component.status.pid = 0;
     component.status.message = absl::StrCat("ended with ", exit_code);
-    component.quick_ends = now_ns - component.started_ns < kQuickEndNs ? component.quick_ends + 1 : 0;
+    // One that was killed is started again at once; one that ends by itself, more and more slowly.
+    const bool quick_end = exit_code != kKilled && now_ns - component.started_ns < kQuickEndNs;
+    component.quick_ends = quick_end ? component.quick_ends + 1 : 0;
     component.start_at_ns =
         now_ns + std::min<int64_t>(5000, 50LL << std::min(component.quick_ends, 10)) * kMs;
     spdlog::warn("{} ended with {}; its log: {}", component.status.name, exit_code,

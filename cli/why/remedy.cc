@@ -35,11 +35,11 @@ std::string Peer(const RemedySide& peer, const std::string& own_namespace) {
   std::string text;
   const char* dash = "        - ";
   if (peer.namespace_name != own_namespace) {
-    absl::StrAppend(&text, dash, "namespaceSelector:\n              matchLabels:\n",
-                    "                kubernetes.io/metadata.name: ", peer.namespace_name, "\n");
+    absl::StrAppend(&text, dash, "namespaceSelector:\n            matchLabels:\n",
+                    "              kubernetes.io/metadata.name: ", peer.namespace_name, "\n");
     dash = "          ";
   }
-  return absl::StrCat(text, dash, "podSelector:", Selector(peer.labels, "              "));
+  return absl::StrCat(text, dash, "podSelector:", Selector(peer.labels, "            "));
 }
 
 // Of "cart-0", "cart": policies are about workloads.

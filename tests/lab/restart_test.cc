@@ -43,7 +43,7 @@ TEST(RestartTest, TwentyKillsOfTheAgentLoseNothing) {
   std::vector<std::thread> threads;
   for (Stream& stream : streams) {
     threads.emplace_back([&lab, &stream] {
-      std::vector<std::string> args{"stream", "--duration", "12", "--interval-ms", "20"};
+      std::vector<std::string> args{"stream", "--duration", "20", "--interval-ms", "20"};
       args.insert(args.end(), stream.args.begin(), stream.args.end());
       stream.report = lab.ProbeJson("a/client", args);
     });

@@ -97,15 +97,16 @@ TEST_F(ServiceTest, NodePortsAnswerOnEveryNodeFromEverywhere) {
 
 TEST_F(ServiceTest, PodsLeaveForTheOutsideUnderTheirNodesAddress) {
   // A probe server outside, for the time of this test.
-  const std::string serve = "fairlead-probe serve tcp:7000 udp:7000 & echo $! > /run/fairlead/labs/" +
-                            lab_->name() + "/outside.pid";
-  ASSERT_EQ(lab_->Exec("outside", {"sh", "-c", serve + "; exec >/dev/null 2>&1"}).exit_code, 0);
+  const std::string pid_file = "/run/fairlead/labs/" + lab_->name() + "/outside.pid";
+  const std::string serve =
+      "setsid fairlead-probe serve tcp:7000 udp:7000 >/dev/null 2>&1 & echo $! >" + pid_file;
+  ASSERT_EQ(lab_->Exec("outside", {"sh", "-c", serve}).exit_code, 0);
   for (const std::string target : {"203.0.113.10:7000", "203.0.113.10:7000/udp"}) {
     ASSERT_TRUE(Eventually(3000, [&] { return lab_->Probe("outside", target) == "ok"; }));
     const auto answer = lab_->ProbeJson("a/client", {"connect", target});
     EXPECT_THAT(answer.value("seenAs", ""), StartsWith("172.31.0.11:")) << answer;
   }
-  lab_->Exec("outside", {"sh", "-c", "kill $(cat /run/fairlead/labs/" + lab_->name() + "/outside.pid)"});
+  lab_->Exec("outside", {"sh", "-c", "kill $(cat " + pid_file + ")"});
 }
 
 TEST_F(ServiceTest, ARemovedBackendGetsNoMoreConnections) {
