@@ -1,21 +1,31 @@
 #include "controller/model/service_view.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace fairlead::controller {
 
-ResourcePtr ServiceView::Make(const std::string& name, const ClusterService& service) const {
-  // Of the selector's labels, the one that the fewest pods carry.
-  const std::set<std::string>* candidates = nullptr;
-  static const std::set<std::string> kNone;
+ServiceView::LabelKey ServiceView::RarestLabel(const ClusterService& service) const {
+  LabelKey rarest;
+  size_t fewest = SIZE_MAX;
   for (const auto& [key, value] : service.object.selector) {
-    auto found = labelled_.find({service.namespace_name, key, value});
-    const std::set<std::string>& carrying = found == labelled_.end() ? kNone : found->second;
-    if (candidates == nullptr || carrying.size() < candidates->size()) candidates = &carrying;
+    LabelKey label{service.namespace_name, key, value};
+    auto pods = labelled_.find(label);
+    size_t count = pods == labelled_.end() ? 0 : pods->second.size();
+    if (count < fewest) rarest = std::move(label);
+    fewest = std::min(fewest, count);
   }
+  return rarest;
+}
+
+ResourcePtr ServiceView::Make(const std::string& name, const ClusterService& service) const {
   std::vector<LivePod> pods;
-  if (candidates != nullptr) {
-    for (const std::string& uid : *candidates) pods.push_back(pods_.at(uid));
+  if (!service.object.selector.empty()) {
+    auto candidates = labelled_.find(RarestLabel(service));
+    if (candidates != labelled_.end()) {
+      for (const std::string& uid : candidates->second) pods.push_back(pods_.at(uid));
+    }
   }
   return MakeResource(name, ServiceWithBackends(service, pods));
 }
@@ -25,7 +35,7 @@ void ServiceView::Rebuild(const Cluster& cluster,
                           std::set<ResourceId>* changed) {
   pods_.clear();
   labelled_.clear();
-  services_.clear();
+  selecting_.clear();
   for (const auto& [uid, pod] : cluster.pods) {
     pods_[uid] = {&pod, addresses.at(uid)};
     for (const auto& [key, value] : pod.labels) labelled_[{pod.namespace_name, key, value}].insert(uid);
@@ -35,7 +45,7 @@ void ServiceView::Rebuild(const Cluster& cluster,
   for (const auto& [name, service] : cluster.services) {
     // Headless Services have no address that the datapath could answer for.
     if (service.object.headless) continue;
-    services_[service.namespace_name].emplace_back(name, &service);
+    if (!service.object.selector.empty()) selecting_[RarestLabel(service)].emplace_back(name, &service);
     ResourcePtr resource = Make(name, service);
     gone.erase(resource->id);
     PutResource(resource, &resources_, changed);
@@ -46,9 +56,13 @@ void ServiceView::Rebuild(const Cluster& cluster,
 void ServiceView::SetAddresses(const ClusterPod& pod, const std::vector<IpAddress>& addresses,
                                std::set<ResourceId>* changed) {
   pods_.at(pod.uid).addresses = addresses;
-  for (const auto& [name, service] : services_[pod.namespace_name]) {
-    if (service->object.selector.empty() || !Selects(service->object.selector, pod.labels)) continue;
-    PutResource(Make(name, *service), &resources_, changed);
+  for (const auto& [key, value] : pod.labels) {
+    auto services = selecting_.find({pod.namespace_name, key, value});
+    if (services == selecting_.end()) continue;
+    for (const auto& [name, service] : services->second) {
+      if (Selects(service->object.selector, pod.labels))
+        PutResource(Make(name, *service), &resources_, changed);
+    }
   }
 }
 

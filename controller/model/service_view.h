@@ -27,12 +27,14 @@ class ServiceView {
  private:
   using LabelKey = std::tuple<std::string, std::string, std::string>;  // namespace, key, value
 
+  // The label of a Service's selector that the fewest pods carry.
+  LabelKey RarestLabel(const ClusterService& service) const;
   ResourcePtr Make(const std::string& name, const ClusterService& service) const;
 
   std::map<std::string, LivePod> pods_;                 // by UID
   std::map<LabelKey, std::set<std::string>> labelled_;  // UIDs
-  std::map<std::string, std::vector<std::pair<std::string, const ClusterService*>>>
-      services_;  // by namespace
+  // Services by one label of their selector, which their pods all carry.
+  std::map<LabelKey, std::vector<std::pair<std::string, const ClusterService*>>> selecting_;
   Resources resources_;
 };
 

@@ -178,7 +178,7 @@ TEST_F(FolderSourceTest, FileNamesThatAreNoTextAreShownAsText) {
   folder_.Put("\xff.yaml", Namespace("a") + "---\n7\n");
   Open();
   EXPECT_EQ(Wait({"a"}), Names{"a"});
-  EXPECT_THAT(WaitForRefusal("must be an object"), HasSubstr("/\\xff.yaml:5 "));
+  EXPECT_THAT(WaitForRefusal("must be an object"), HasSubstr("/\\xff.yaml:6 "));
   folder_.Remove("\xff.yaml");
   EXPECT_EQ(Wait({}), Names{});
 }
