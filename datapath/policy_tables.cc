@@ -18,6 +18,27 @@ bool Overlap(const fl_address_prefix& a, const fl_address_prefix& b) {
   return BytesOf(Masked(a.address, length)) == BytesOf(Masked(b.address, length));
 }
 
+std::set<std::string> GroupsIn(const Failures& failures) {
+  std::set<std::string> groups;
+  for (const ApplyReport::Failure& failure : failures) {
+    if (failure.kind == "AddressGroup") groups.insert(failure.name);
+  }
+  return groups;
+}
+
+// A set whose peers are not all known yet would answer neither as before nor as it should.
+absl::Status CheckGroups(const policy::PolicySet& set, const std::set<std::string>& unclassified) {
+  for (const policy::Rule& rule : set.rules) {
+    for (const std::string& peer : rule.peers) {
+      if (unclassified.contains(peer)) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("the addresses of ", peer, " are not all in the maps"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 // The class of addresses of `at` that no longer prefix covers.
 const policy::AddressClass& EffectiveClass(const ByteMap<fl_address_prefix, const policy::AddressClass*>& all,
                                            const fl_address_prefix& at) {
@@ -56,8 +77,10 @@ void PolicyTables::Publish(const DesiredState& desired, Failures& failures) {
   for (const auto& [name, set] : desired.sets) sets_.Meet(name, set, numbers_.known());
   if (classes_dirty_) PublishClasses(desired.complete, failures);
   BumpEpochs({}, failures);
+  const std::set<std::string> unclassified = GroupsIn(failures);
   for (const auto& [name, set] : desired.sets) {
-    const absl::Status status = sets_.Put(name, set, numbers_.known());
+    absl::Status status = sets_.Find(name) == nullptr ? CheckGroups(set, unclassified) : absl::OkStatus();
+    if (status.ok()) status = sets_.Put(name, set, numbers_.known());
     if (!status.ok()) {
       Fail(failures, "PolicySet", name,
            WrapError(status,
@@ -190,9 +213,12 @@ void PolicyTables::WriteChanges(const std::vector<ClassChange>& changes, Prefixe
     }
     const uint32_t before = classes_.Effective(change.at);
     if (absl::Status written = classes_.Write(change); !written.ok()) {
-      const ClassKey* key = ClassAt(change.to.value_or(before));
-      FailGroups(failures, key != nullptr ? *key : ClassKey{},
-                 WrapError(written, absl::StrCat("classify ", FromAbi(change.at.address).ToString())));
+      const absl::Status status =
+          WrapError(written, absl::StrCat("classify ", FromAbi(change.at.address).ToString()));
+      for (const uint32_t id : {before, change.to.value_or(before)}) {
+        const ClassKey* key = ClassAt(id);
+        FailGroups(failures, key != nullptr ? *key : ClassKey{}, status);
+      }
       blocked.push_back(change.at);
       continue;
     }
