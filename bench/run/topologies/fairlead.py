@@ -15,6 +15,7 @@ from topologies.path import Path
 from workspace import Workspace
 
 SERVICE_CIDR = "10.96.0.0/16"
+OBJECTS_A_FILE = 1_000
 
 
 def pod_cidr(number):
@@ -90,7 +91,8 @@ class Cluster(Owner):
         objects = []
         for i, port in enumerate(target_ports):
             objects += [services.service(i, port), services.endpoint_slice(i, [server], port, node_name(1))]
-        self.apply("services", *objects)
+        for first in range(0, len(objects), OBJECTS_A_FILE):
+            self.apply(f"services-{first}", *objects[first : first + OBJECTS_A_FILE])
 
 
 def _node(number):
