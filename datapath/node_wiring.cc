@@ -143,7 +143,8 @@ absl::Status NodeWiring::PrepareOverlay(const NodeSettings& settings) {
     link = netlink::FindLink(socket_, kOverlayDevice);
     RETURN_IF_ERROR(link.status());
   }
-  RETURN_IF_ERROR(netlink::ChangeLink(socket_, link->ifindex, {.up = true, .mtu = mtu}));
+  // Every node's device has the same address, so nobody has to be asked for one.
+  RETURN_IF_ERROR(netlink::ChangeLink(socket_, link->ifindex, {.up = true, .no_arp = true, .mtu = mtu}));
   facts_.overlay_ifindex = link->ifindex;
   return EnsureSysctl(ledger_, absl::StrCat("net/ipv4/conf/", kOverlayDevice, "/rp_filter"), "0");
 }

@@ -117,10 +117,13 @@ absl::StatusOr<std::vector<Link>> Links(Socket& socket) {
 
 absl::Status ChangeLink(Socket& socket, uint32_t ifindex, const LinkChange& change) {
   ifinfomsg info = InfoOf(ifindex);
-  if (change.up) {
-    info.ifi_change = IFF_UP;
-    info.ifi_flags = *change.up ? IFF_UP : 0;
-  }
+  auto flag = [&](const std::optional<bool>& wanted, unsigned bit) {
+    if (!wanted) return;
+    info.ifi_change |= bit;
+    if (*wanted) info.ifi_flags |= bit;
+  };
+  flag(change.up, IFF_UP);
+  flag(change.no_arp, IFF_NOARP);
   Message message(RTM_NEWLINK, 0, info);
   if (change.mtu) message.Put(IFLA_MTU, *change.mtu);
   if (change.mac) message.Put(IFLA_ADDRESS, *change.mac);

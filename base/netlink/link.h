@@ -62,6 +62,7 @@ absl::StatusOr<std::vector<Link>> Links(Socket& socket);
 // Unset members stay as they are.
 struct LinkChange {
   std::optional<bool> up;
+  std::optional<bool> no_arp;  // true: neighbours are never asked for
   std::optional<uint32_t> mtu;
   std::optional<MacAddress> mac;
   std::optional<std::string> name;

@@ -24,5 +24,7 @@ int overlay_egress(struct __sk_buff *ctx) {
   reason = find_way(&s->flow.out.destination, &s->flow.to);
   if (!reason && s->flow.to.hop != FL_HOP_REMOTE_NODE) reason = FL_REASON_NO_ROUTE;
   if (!reason) reason = aim_tunnel(ctx, s->flow.to.node);
+  struct fl_config *c = only_entry(&config);
+  if (!reason) reason = c ? write_overlay_macs(ctx, c) : FL_REASON_INTERNAL;
   return reason ? drop(s, reason) : TC_ACT_OK;
 }

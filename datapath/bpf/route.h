@@ -121,6 +121,16 @@ GLOBAL int aim_tunnel(struct __sk_buff *ctx, __u32 node_index) {
   return FL_REASON_FORWARDED;
 }
 
+/* Inner link-layer addresses. The source differs from the destination, which every VXLAN device has, for
+ * a VXLAN device drops what seems to come from itself. */
+static __always_inline int write_overlay_macs(struct __sk_buff *ctx, const struct fl_config *c) {
+  __u8 macs[2 * ETH_ALEN];
+  __builtin_memcpy(macs, c->overlay_mac, ETH_ALEN);
+  __builtin_memcpy(macs + ETH_ALEN, c->overlay_mac, ETH_ALEN);
+  macs[2 * ETH_ALEN - 1] ^= 1;
+  return bpf_skb_store_bytes(ctx, 0, macs, sizeof(macs), 0) ? FL_REASON_INTERNAL : FL_REASON_FORWARDED;
+}
+
 static __always_inline int leave_by_tunnel(struct __sk_buff *ctx, struct scratch *s,
                                            const struct fl_config *c) {
   bool to_stack = false;
@@ -128,11 +138,8 @@ static __always_inline int leave_by_tunnel(struct __sk_buff *ctx, struct scratch
   if (to_stack) return TC_ACT_OK;
   if (!reason) reason = aim_tunnel(ctx, s->flow.to.node);
   if (!reason) reason = take_hop(ctx, &s->packet);
+  if (!reason) reason = write_overlay_macs(ctx, c);
   if (reason) return -reason;
-  __u8 macs[2 * ETH_ALEN];
-  __builtin_memcpy(macs, c->overlay_mac, ETH_ALEN);
-  __builtin_memcpy(macs + ETH_ALEN, c->overlay_mac, ETH_ALEN);
-  if (bpf_skb_store_bytes(ctx, 0, macs, sizeof(macs), 0)) return -FL_REASON_INTERNAL;
   ctx->mark = MARK_JUDGED;
   return bpf_redirect(c->overlay_ifindex, 0);
 }

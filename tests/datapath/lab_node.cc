@@ -112,15 +112,34 @@ LabNode::LabNode() : socket_(Must(netlink::Socket::Open())), outside_(NewPrivate
   netlink::Socket outside = Must(netlink::Socket::OpenIn(outside_.get()));
   auto number = [](netlink::Socket& socket, const char* v4, const char* v6) {
     const uint32_t ifindex = Must(netlink::FindLink(socket, "uplink")).ifindex;
+    // A link-local address that is still tentative would hold up neighbour discovery.
+    std::ofstream("/proc/sys/net/ipv6/conf/uplink/accept_dad") << 0;
     Must(netlink::ChangeLink(socket, ifindex, {.up = true}));
     Must(netlink::AddAddress(socket, ifindex, *IpAddress::Parse(v4), 24));
     Must(netlink::AddAddress(socket, ifindex, *IpAddress::Parse(v6), 64));
   };
   number(socket_, "192.168.50.1", "fd00:50::1");
+  NetnsScope scope = Must(NetnsScope::Enter(outside_.get()));
   number(outside, "192.168.50.2", "fd00:50::2");
 }
 
+LabNode::LabNode(const LabNode& first) : number_(2), socket_(Must(netlink::Socket::OpenIn(first.outside()))) {
+  Must(netlink::ChangeLink(socket_, 1, {.up = true}));
+}
+
+IpAddress LabNode::Address(bool v4) const {
+  return *IpAddress::Parse(absl::StrCat(v4 ? "192.168.50." : "fd00:50::", number_));
+}
+
+RemoteNode LabNode::AsRemote() const {
+  const DesiredState state = OpenState();
+  return {.name = state.settings.node,
+          .addresses = state.settings.node_addresses,
+          .pod_cidrs = state.settings.pod_cidrs};
+}
+
 LabNode::~LabNode() {
+  if (!outside_.valid()) return;
   const auto uplink = netlink::FindLink(socket_, "uplink");
   if (uplink.ok()) netlink::DeleteLink(socket_, uplink->ifindex).IgnoreError();
 }
@@ -134,11 +153,11 @@ LabPod& LabNode::AddPod(const std::string& name, int number) {
   e.pod_name = name;
   e.generation = static_cast<uint32_t>(number);
   e.host_interface = absl::StrCat("flp", name);
-  const auto byte = static_cast<uint8_t>(number);
-  e.mac = {0x02, 0, 0, 0, 1, byte};
-  e.host_mac = {0x02, 0, 0, 0, 2, byte};
-  e.addresses = {*IpAddress::Parse(absl::StrCat("10.244.1.", number)),
-                 *IpAddress::Parse(absl::StrCat("fd00:10:244:1::", number))};
+  const auto byte = static_cast<uint8_t>(number), node = static_cast<uint8_t>(number_);
+  e.mac = {0x02, 0, 0, node, 1, byte};
+  e.host_mac = {0x02, 0, 0, node, 2, byte};
+  e.addresses = {*IpAddress::Parse(absl::StrCat("10.244.", number_, ".", number)),
+                 *IpAddress::Parse(absl::StrCat("fd00:10:244:", number_, "::", number))};
   e.policy_known = true;
   Must(netlink::CreateVeth(socket_, {.name = e.host_interface,
                                      .mac = e.host_mac,
@@ -172,9 +191,10 @@ void LabNode::RemovePod(const std::string& name) {
 
 DesiredState LabNode::OpenState() const {
   DesiredState state;
-  state.settings.node = "node-1";
-  state.settings.node_addresses = {*IpAddress::Parse("192.168.50.1"), *IpAddress::Parse("fd00:50::1")};
-  state.settings.pod_cidrs = {*IpPrefix::Parse("10.244.1.0/24"), *IpPrefix::Parse("fd00:10:244:1::/64")};
+  state.settings.node = absl::StrCat("node-", number_);
+  state.settings.node_addresses = {Address(true), Address(false)};
+  state.settings.pod_cidrs = {*IpPrefix::Parse(absl::StrCat("10.244.", number_, ".0/24")),
+                              *IpPrefix::Parse(absl::StrCat("fd00:10:244:", number_, "::/64"))};
   for (const auto& [name, pod] : pods_) state.endpoints[pod->endpoint.key] = pod->endpoint;
   state.complete = true;
   return state;

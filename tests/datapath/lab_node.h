@@ -31,18 +31,25 @@ struct LabPod {
 class LabNode {
  public:
   LabNode();
+  // Makes the host that `first` has outside a node, too: number 2, with the addresses .2 and ::2.
+  explicit LabNode(const LabNode& first);
   ~LabNode();
   int outside() const { return outside_.get(); }
+  // The node's address.
+  IpAddress Address(bool v4) const;
 
-  // Wires a pod as the CNI plugin does. Addresses are 10.244.1.N and fd00:10:244:1::N.
+  // Wires a pod as the CNI plugin does. Addresses are 10.244.NODE.N and fd00:10:244:NODE::N.
   LabPod& AddPod(const std::string& name, int number);
   LabPod& pod(const std::string& name) { return *pods_.at(name); }
   void RemovePod(const std::string& name);
 
   // Every pod with its policy known and open, this node's ranges, nothing else.
   DesiredState OpenState() const;
+  // This node, as others are told of it.
+  RemoteNode AsRemote() const;
 
  private:
+  int number_ = 1;
   netlink::Socket socket_;
   UniqueFd outside_;
   std::map<std::string, std::unique_ptr<LabPod>> pods_;
