@@ -163,6 +163,14 @@ absl::Status Serve(Options options) {
   ASSIGN_OR_RETURN(auto cni,
                    CniServer::Listen(options.run_dir + "/cni.sock", loop.get(), &commands, kPluginPatience));
 
+  std::unique_ptr<HttpServer> http;
+  if (!options.metrics_listen.empty()) {
+    auto listening = HttpServer::Listen(options.metrics_listen, FAIRLEAD_VERSION, loop.get(), &agent);
+    // Pods matter more than numbers: the node goes on without them, and says so.
+    agent.NoteMetrics(listening.status());
+    if (listening.ok()) http = *std::move(listening);
+  }
+
   std::thread state_thread([&loop] { loop->Run(); });
   auto stop = absl::MakeCleanup([&] {
     loop->Stop();
@@ -170,18 +178,10 @@ absl::Status Serve(Options options) {
   });
   ASSIGN_OR_RETURN(auto grpc_server,
                    GrpcServer::Start(options.run_dir + "/agent.sock", FAIRLEAD_VERSION, loop.get(), &agent));
-  std::unique_ptr<HttpServer> http;
-  if (!options.metrics_listen.empty()) {
-    auto started = HttpServer::Start(options.metrics_listen, FAIRLEAD_VERSION, loop.get(), &agent);
-    // Pods matter more than numbers: the node goes on without them, and says so.
-    loop->Post([&agent, status = started.status()] { agent.NoteMetrics(status); });
-    if (started.ok()) http = *std::move(started);
-  }
   spdlog::info("fairlead-agent {} of node {} serves {}", FAIRLEAD_VERSION, options.sync.node,
                options.run_dir);
   WaitForEnd();
-  // While the loop still runs: their requests end on its thread.
-  http.reset();
+  // While the loop still runs: its streams end on the loop's thread.
   grpc_server.reset();
   return absl::OkStatus();
 }

@@ -46,9 +46,9 @@ class ServersTest : public ::testing::Test {
   void SetUp() override {
     agent_.SetEndpoints(&pods_);
     agent_.Start();
+    http_ = HttpServer::Listen("127.0.0.1:0", "test", loop_.get(), &agent_).value();
     thread_ = std::thread([this] { loop_->Run(); });
     grpc_ = GrpcServer::Start(folder_ / "agent.sock", "test", loop_.get(), &agent_).value();
-    http_ = HttpServer::Start("127.0.0.1:0", "test", loop_.get(), &agent_).value();
     auto channel =
         grpc::CreateChannel("unix:" + (folder_ / "agent.sock"), grpc::InsecureChannelCredentials());
     introspect_ = pb::Introspect::NewStub(channel);
@@ -56,10 +56,10 @@ class ServersTest : public ::testing::Test {
     context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
   }
   void TearDown() override {
-    http_.reset();
     grpc_.reset();
     loop_->Stop();
     thread_.join();
+    http_.reset();
   }
 
   void OnLoop(const std::function<void()>& act) {
@@ -77,11 +77,13 @@ class ServersTest : public ::testing::Test {
   }
 
   std::string Get(const std::string& path) {
+    return Ask("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  }
+  std::string Ask(const std::string& request) {
     const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(http_->port()))};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) return "no connection";
-    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     if (::send(fd.get(), request.data(), request.size(), 0) < 0) return "cannot send";
     std::string answer;
     char buffer[4096];
@@ -260,9 +262,19 @@ TEST_F(ServersTest, MetricsCountWhatTheNodeHolds) {
   EXPECT_THAT(text, HasSubstr("fairlead_agent_pushes_total{result=\"taken\"} 1"));
 }
 
-TEST_F(ServersTest, ATakenMetricsPortIsNamed) {
-  auto second = HttpServer::Start("127.0.0.1:" + std::to_string(http_->port()), "test", loop_.get(), &agent_);
-  EXPECT_THAT(std::string(second.status().message()), HasSubstr("--metrics-listen"));
+TEST_F(ServersTest, HttpRefusesWhatItDoesNotServe) {
+  EXPECT_THAT(Get("/secret"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(Ask("POST /metrics HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 405"));
+  EXPECT_THAT(Ask("nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(Ask("GET /" + std::string(9000, 'x')), StartsWith("HTTP/1.1 431"));
+}
+
+TEST_F(ServersTest, ABadMetricsAddressIsNamed) {
+  for (const std::string& listen : {"127.0.0.1:" + std::to_string(http_->port()), std::string("localhost:80"),
+                                    std::string("9964"), std::string("127.0.0.1:99999")}) {
+    auto second = HttpServer::Listen(listen, "test", loop_.get(), &agent_);
+    EXPECT_THAT(std::string(second.status().message()), HasSubstr("--metrics-listen"));
+  }
 }
 
 }  // namespace
