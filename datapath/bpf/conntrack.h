@@ -137,16 +137,19 @@ static __always_inline __u32 owner_of(const struct fl_ct_record *r) {
   return r->client_endpoint ? r->client_endpoint : r->server_endpoint;
 }
 
-static __always_inline void remove_tuples(struct fl_ct_record *r, __u32 slot, struct fl_ct_life life) {
+/* Takes the tuples of a connection that ended with `flags` out of the table. */
+GLOBAL int remove_tuples(__u32 slot, __u32 flags) {
+  struct fl_ct_record *r = entry(&ct_record, slot);
+  if (!r) return 0;
   bpf_map_delete_elem(&ct_tuple, &r->key);
-  if (!(life.flags & FL_CT_TRANSLATED)) return;
-  struct fl_ct_translation *x = entry(&ct_translation, slot);
-  if (!x) return;
+  struct fl_ct_translation *x = flags & FL_CT_TRANSLATED ? entry(&ct_translation, slot) : NULL;
+  if (!x) return 0;
   struct tuple t;
   struct fl_ct_key key;
   server_tuple(r, x, &t);
   make_key(&key, &t);
   bpf_map_delete_elem(&ct_tuple, &key);
+  return 0;
 }
 
 /* Ends the connection in `slot`, if it is still the one of `generation`. 1: this call did it. */
@@ -162,7 +165,7 @@ GLOBAL int connection_end(__u32 slot, __u32 generation) {
     if (!life_swap(r, life, ended)) continue;
     struct fl_ct_account *account = entry(&ct_account, owner_of(r));
     if (account) __sync_fetch_and_sub(&account->connections, 1);
-    remove_tuples(r, slot, life);
+    remove_tuples(slot, life.flags);
     return 1;
   }
   return 0;
@@ -173,8 +176,10 @@ GLOBAL int connection_find(const struct packet *packet, struct flow *flow) {
   if (!packet || !flow) return 0;
   flow->found = false;
   flow->out = packet->tuple;
-  bool source_first = make_key(&flow->key, &packet->tuple);
-  struct fl_ct_ref *ref = bpf_map_lookup_elem(&ct_tuple, &flow->key);
+  struct fl_ct_key key;
+  bool source_first = make_key(&key, &packet->tuple);
+  struct fl_ct_ref *ref = bpf_map_lookup_elem(&ct_tuple, &key);
+  flow->key = key;
   if (!ref) return 0;
   __u32 slot = ref->slot & ~FL_CT_SERVER_TUPLE;
   bool server_side = ref->slot & FL_CT_SERVER_TUPLE;
@@ -278,7 +283,7 @@ static __always_inline __u32 take_half_open_place(__u32 owner, struct fl_ct_acco
   struct fl_ct_life ended = life;
   ended.state = FL_CT_DELETING;
   if (!life_swap(r, life, ended)) return NO_SLOT;
-  remove_tuples(r, slot, life);
+  remove_tuples(slot, life.flags);
   account->recycled += 1;
   return slot;
 }
@@ -310,46 +315,43 @@ static __always_inline bool tuple_is_free(const struct fl_ct_key *key) {
 }
 
 /* Puts `key` -> slot into the table if it is free; a twin only looks. */
-static __always_inline bool insert_tuple(const struct fl_ct_key *key, __u32 slot, __u32 generation) {
-  if (explain) return tuple_is_free(key);
+GLOBAL int insert_tuple(const struct fl_ct_key *key_given, __u32 slot, __u32 generation) {
+  if (!key_given) return false;
+  struct fl_ct_key key = *key_given;
+  if (explain) return tuple_is_free(&key);
   struct fl_ct_ref ref = {.slot = slot, .generation = generation};
-  if (!bpf_map_update_elem(&ct_tuple, key, &ref, BPF_NOEXIST)) return true;
-  return tuple_is_free(key) && !bpf_map_update_elem(&ct_tuple, key, &ref, BPF_NOEXIST);
+  if (!bpf_map_update_elem(&ct_tuple, &key, &ref, BPF_NOEXIST)) return true;
+  return tuple_is_free(&key) && !bpf_map_update_elem(&ct_tuple, &key, &ref, BPF_NOEXIST);
 }
 
 /* The search for a source port under which the server's tuple is free. */
 struct port_search {
-  struct fl_ct_translation *translation;
-  struct fl_ct_key *key;
+  struct opening *opening;
   __u32 slot;
   __u32 generation;
   __u16 first;
   __u16 count;
   __u16 next;
-  __u8 protocol;
-  __u8 found;
+  __u16 found;
 };
 
-static __always_inline void server_key(const struct fl_ct_translation *x, __u8 protocol,
-                                       struct fl_ct_key *key) {
-  struct tuple t;
-  t.source = x->client;
-  t.destination = x->server;
-  t.source_port = x->client_port;
-  t.destination_port = x->server_port;
-  t.protocol = protocol;
-  make_key(key, &t);
+static __always_inline int insert_server_tuple(struct opening *o, __u32 slot, __u32 generation) {
+  server_tuple(&o->record, &o->translation, &o->server_tuple);
+  make_key(&o->server_key, &o->server_tuple);
+  return insert_tuple(&o->server_key, slot | FL_CT_SERVER_TUPLE, generation);
 }
 
 static long try_port(__u32 i, struct port_search *s) {
   (void)i;
+  struct opening *o = s->opening;
   __be16 port = bpf_htons(s->first + s->next);
   s->next = s->next + 1 < s->count ? s->next + 1 : 0;
-  s->translation->client_port = port;
-  if (s->protocol == PROTOCOL_ICMP || s->protocol == PROTOCOL_ICMPV6) s->translation->server_port = port;
-  server_key(s->translation, s->protocol, s->key);
-  s->found = insert_tuple(s->key, s->slot, s->generation);
-  return s->found;
+  o->translation.client_port = port;
+  __u8 protocol = o->record.key.protocol;
+  if (protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6) o->translation.server_port = port;
+  if (!insert_server_tuple(o, s->slot, s->generation)) return 0;
+  s->found = true;
+  return 1;
 }
 
 /* Source ports tried at most for one new connection. */
@@ -359,18 +361,14 @@ static long try_port(__u32 i, struct port_search *s) {
  * free towards this server, from a start that differs with the connection. */
 static __always_inline int place_server_tuple(struct opening *o, const struct fl_config *c, __u32 slot,
                                               __u32 generation) {
-  struct port_search s = {.translation = &o->translation,
-                          .key = &o->server_key,
-                          .slot = slot | FL_CT_SERVER_TUPLE,
+  if (!(o->record.life.flags & FL_CT_SOURCE_TRANSLATED))
+    return insert_server_tuple(o, slot, generation) ? FL_REASON_FORWARDED : FL_REASON_CT_CONFLICT;
+  if (!c->snat_port_first || c->snat_port_last < c->snat_port_first) return FL_REASON_SNAT_EXHAUSTED;
+  struct port_search s = {.opening = o,
+                          .slot = slot,
                           .generation = generation,
                           .first = c->snat_port_first,
-                          .count = c->snat_port_last - c->snat_port_first + 1,
-                          .protocol = o->record.key.protocol};
-  if (!(o->record.life.flags & FL_CT_SOURCE_TRANSLATED)) {
-    server_key(&o->translation, s.protocol, &o->server_key);
-    return insert_tuple(&o->server_key, s.slot, generation) ? FL_REASON_FORWARDED : FL_REASON_CT_CONFLICT;
-  }
-  if (!c->snat_port_first || c->snat_port_last < c->snat_port_first) return FL_REASON_SNAT_EXHAUSTED;
+                          .count = c->snat_port_last - c->snat_port_first + 1};
   const struct fl_ct_key *k = &o->record.key;
   __u32 mix = (k->address[0].word[3] ^ k->address[1].word[3] * 0x9e3779b1u) + k->port[0] + (k->port[1] << 16);
   s.next = (mix * 0x85ebca6bu >> 16) % s.count;
@@ -450,7 +448,10 @@ GLOBAL int connection_make(struct opening *o, struct flow *flow) {
     flow->generation = life.generation;
     if (insert_tuple(&o->record.key, slot, life.generation)) return FL_REASON_FORWARDED;
     reason = FL_REASON_CT_CONFLICT;
-    if (life.flags & FL_CT_TRANSLATED) bpf_map_delete_elem(&ct_tuple, &o->server_key);
+    if (life.flags & FL_CT_TRANSLATED) {
+      struct fl_ct_key key = o->server_key;
+      bpf_map_delete_elem(&ct_tuple, &key);
+    }
     /* Who recycled the slot meanwhile has taken the account's place over. */
     struct fl_ct_life ended = life;
     ended.state = FL_CT_DELETING;

@@ -17,7 +17,8 @@
 #include <bpf/bpf_helpers.h>
 
 /* A function that the verifier checks once by itself, whoever calls it; one copy after linking. Pointer
- * arguments other than the context may be null to the verifier: check them first. */
+ * arguments other than the context may be null to the verifier: check them first. What they point to is no
+ * map key for kernel 6.1: copy keys to the stack. */
 #define GLOBAL __weak __noinline
 
 /* A map defined in a header: one after linking. */

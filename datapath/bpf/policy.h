@@ -91,10 +91,10 @@ static __always_inline __u32 set_epoch(__u32 index) {
 }
 
 static __always_inline __u32 peer_class(struct policy_question *q) {
-  __u32 *id = bpf_map_lookup_elem(&class_by_address, &q->peer);
+  struct fl_address_prefix key = {.length = 128, .address = q->peer};
+  __u32 *id = bpf_map_lookup_elem(&class_by_address, &key.address);
   q->class_map = FL_TRACE_MAP_CLASS_BY_ADDRESS;
   if (id) return *id;
-  struct fl_address_prefix key = {.length = 128, .address = q->peer};
   id = bpf_map_lookup_elem(&class_by_prefix, &key);
   q->class_map = id ? FL_TRACE_MAP_CLASS_BY_PREFIX : FL_TRACE_MAP_NONE;
   return id ? *id : 0;
@@ -106,37 +106,38 @@ static __always_inline __u64 common_word(const struct policy_question *q, __u32 
   return peer && port ? *peer & *port : 0;
 }
 
-/* The search for the first rule in both rows. */
+/* bpf_loop() gives its callback the stack only. Kernel 6.1 checks a callback as if it ran once: what changes
+ * from round to round must not be on the stack with a value that it knows. */
 struct match_search {
-  const struct policy_question *q;
-  __u64 candidates; /* words of the current 64 that are not zero in either row, still to be looked at */
-  __u32 summary;    /* index of the next summary word */
-  __u32 summary_count;
-  __u32 rule;
+  struct policy_question *q;
 };
 
 static long match_step(__u32 i, struct match_search *s) {
   (void)i;
-  if (!s->candidates) {
-    if (s->summary >= s->summary_count) return 1;
-    s->candidates = common_word(s->q, s->summary++);
+  struct policy_question *q = s->q;
+  if (!q->candidates) {
+    if (q->summary >= q->summary_count) return 1;
+    q->candidates = common_word(q, q->summary++);
     return 0;
   }
-  __u32 word = (s->summary - 1) * 64 + lowest_bit(s->candidates);
-  __u64 both = common_word(s->q, s->summary_count + word);
+  __u32 word = (q->summary - 1) * 64 + lowest_bit(q->candidates);
+  __u64 both = common_word(q, q->summary_count + word);
   if (both) {
-    s->rule = word * 64 + lowest_bit(both);
+    q->rule = word * 64 + lowest_bit(both);
     return 1;
   }
-  s->candidates &= s->candidates - 1;
+  q->candidates &= q->candidates - 1;
   return 0;
 }
 
 /* The first rule in both rows, or FL_NO_RULE. */
-static __always_inline __u32 first_match(const struct policy_question *q, __u32 summary_count) {
-  struct match_search s = {.q = q, .summary_count = summary_count, .rule = FL_NO_RULE};
+static __always_inline __u32 first_match(struct policy_question *q, __u32 summary_count) {
+  struct match_search s = {.q = q};
+  q->candidates = 0;
+  q->summary = 0;
+  q->summary_count = summary_count;
   bpf_loop(FL_MAX_SUMMARY_WORDS * (64 + 1), match_step, &s, 0);
-  return s.rule;
+  return q->rule;
 }
 
 static __always_inline __u32 evaluate(struct policy_question *q) {
@@ -169,8 +170,10 @@ static __always_inline __u32 evaluate(struct policy_question *q) {
   q->port_row = row ? *row : generation->any_port_row;
 
   __u32 bit = first_match(q, generation->summary_count);
-  if (bit >= generation->rule_count) return FL_REASON_POLICY_INCOMPLETE;
-  q->rule = bit;
+  if (bit >= generation->rule_count) {
+    q->rule = FL_NO_RULE;
+    return FL_REASON_POLICY_INCOMPLETE;
+  }
   struct fl_policy_rule *rule = entry(&policy_rule, generation->rule_base + bit);
   if (!rule) return FL_REASON_POLICY_INCOMPLETE;
   if (rule->action == FL_ACTION_ALLOW) return FL_REASON_FORWARDED;

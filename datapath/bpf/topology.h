@@ -62,11 +62,12 @@ static __always_inline bool endpoint_has(const struct fl_endpoint *e, const stru
 /* Where `address` lives. NO_SUCH_POD: in this node's range, but no pod has it. */
 GLOBAL int find_way(const struct fl_address *address, struct way *way) {
   if (!address || !way) return FL_REASON_INTERNAL;
+  struct fl_address_prefix key = {.length = 128, .address = *address};
   way->node = 0;
   way->endpoint = 0;
   way->native = false;
 
-  struct fl_location *at = bpf_map_lookup_elem(&location, address);
+  struct fl_location *at = bpf_map_lookup_elem(&location, &key.address);
   if (at) {
     way->map = FL_TRACE_MAP_LOCATION;
     if (at->kind == FL_LOCATION_LOCAL_POD) {
@@ -81,7 +82,6 @@ GLOBAL int find_way(const struct fl_address *address, struct way *way) {
     return FL_REASON_FORWARDED;
   }
 
-  struct fl_address_prefix key = {.length = 128, .address = *address};
   struct fl_pod_range *range = bpf_map_lookup_elem(&pod_range, &key);
   way->map = FL_TRACE_MAP_POD_RANGE;
   if (range && range->flags & FL_RANGE_THIS_NODE) {

@@ -234,7 +234,10 @@ UniqueFd ConnectTcp(int netns, const IpAddress& address, uint16_t port, int time
   int error = 0;
   socklen_t size = sizeof(error);
   getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) return UniqueFd();
+  if (error != 0) {
+    errno = error;
+    return UniqueFd();
+  }
   fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
   return fd;
 }
