@@ -111,31 +111,43 @@ void Store::TakePods(const Cluster& before) {
   addresses_ = std::move(addresses);
 }
 
-Changes Store::TakeAddresses(const std::string& node) {
+Changes Store::TakeAddresses(const std::set<std::string>& pods) {
   Changes changes;
-  for (const std::string& uid : node_pods_[node]) {
-    const ClusterPod& pod = cluster_.pods.at(uid);
-    std::vector<IpAddress> now = AddressesOf(pod);
+  for (const std::string& uid : pods) {
+    auto pod = cluster_.pods.find(uid);
+    if (pod == cluster_.pods.end()) continue;
+    std::vector<IpAddress> now = AddressesOf(pod->second);
     std::vector<IpAddress>& place = addresses_[uid];
     if (place == now) continue;
     place = std::move(now);
-    policies_.SetPod(pod, place);
-    services_.SetAddresses(pod, place, &changes.everywhere);
+    policies_.SetPod(pod->second, place);
+    services_.SetAddresses(pod->second, place, &changes.everywhere);
   }
   policies_.Commit(&changes);
   return changes;
 }
 
 Changes Store::SetNodeEndpoints(const std::string& node, const std::vector<ReportedEndpoint>& endpoints) {
-  return reported_.Replace(node, endpoints) ? TakeAddresses(node) : Changes{};
+  return reported_.Replace(node, endpoints) ? TakeAddresses(node_pods_[node]) : Changes{};
 }
 
 Changes Store::ApplyReport(const std::string& node, const std::vector<ReportedEndpoint>& upserts,
                            const std::vector<ReportedEndpoint>& removals) {
-  bool changed = false;
-  for (const ReportedEndpoint& endpoint : removals) changed = reported_.Remove(node, endpoint) || changed;
-  for (const ReportedEndpoint& endpoint : upserts) changed = reported_.Upsert(node, endpoint) || changed;
-  return changed ? TakeAddresses(node) : Changes{};
+  std::set<std::string> pods;
+  bool unnamed = false;
+  auto touch = [&](const ReportedEndpoint& endpoint) {
+    pods.insert(endpoint.pod_uid);
+    unnamed = unnamed || endpoint.pod_uid.empty();
+  };
+  for (const ReportedEndpoint& endpoint : removals) {
+    if (reported_.Remove(node, endpoint)) touch(endpoint);
+  }
+  for (const ReportedEndpoint& endpoint : upserts) {
+    if (reported_.Upsert(node, endpoint)) touch(endpoint);
+  }
+  if (pods.empty()) return {};
+  // An agent that was not told a UID means a pod by its name, which may be any of the node's.
+  return TakeAddresses(unnamed ? node_pods_[node] : pods);
 }
 
 ResourcePtr Store::Find(const std::string& node, const ResourceId& id) const {

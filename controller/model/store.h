@@ -48,8 +48,8 @@ class Store {
   void TakeNodes(std::set<ResourceId>* changed);
   void TakePolicies(const Cluster& before);
   void TakePods(const Cluster& before);
-  // Addresses that `node` has reported may be others now.
-  Changes TakeAddresses(const std::string& node);
+  // Addresses of these pods, by UID, may be others now.
+  Changes TakeAddresses(const std::set<std::string>& pods);
 
   ClusterSettings settings_;
   Cluster cluster_;
