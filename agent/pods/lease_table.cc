@@ -205,8 +205,12 @@ absl::Status LeaseTable::Commit(const std::string& key, uint32_t ifindex) {
 }
 
 absl::Status LeaseTable::BeginRelease(const std::string& key) {
-  const Lease* lease = Find(key);
-  return Change(key, LeaseState::kReleasing, lease == nullptr ? 0 : lease->ifindex);
+  auto found = live_.find(key);
+  if (found == live_.end()) return absl::NotFoundError(absl::StrCat("no sandbox ", key, " on record"));
+  absl::Status status = Change(key, LeaseState::kReleasing, found->second.ifindex);
+  // There is no way back, whatever the disk says.
+  found->second.state = LeaseState::kReleasing;
+  return status;
 }
 
 void LeaseTable::FinishRelease(const std::string& key) {

@@ -49,6 +49,7 @@ class LeaseTable {
   // One address of each pool. A sandbox and interface that has a record keeps what it has.
   absl::StatusOr<Lease> Prepare(const Request& request);
   absl::Status Commit(const std::string& key, uint32_t ifindex);
+  // In memory in any case; an error tells that the record on disk still says "committed".
   absl::Status BeginRelease(const std::string& key);
   // The link is gone: the addresses begin to cool down.
   void FinishRelease(const std::string& key);

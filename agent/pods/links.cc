@@ -1,10 +1,24 @@
 #include "agent/pods/links.h"
 
+#include <net/if.h>
+
+#include <chrono>
+
 #include "agent/pods/lease.h"
 #include "base/netlink/link.h"
 #include "base/status_macros.h"
 
 namespace fairlead::agent {
+namespace {
+
+constexpr std::chrono::microseconds kLookAgain{100};
+
+template <typename Duration>
+bool IsReady(const std::future<absl::Status>& future, Duration patience) {
+  return future.wait_for(patience) == std::future_status::ready;
+}
+
+}  // namespace
 
 absl::StatusOr<NetlinkLinks> NetlinkLinks::Open() {
   ASSIGN_OR_RETURN(netlink::Socket socket, netlink::Socket::Open());
@@ -30,10 +44,22 @@ absl::Status NetlinkLinks::BringUp(uint32_t ifindex) {
 }
 
 absl::Status NetlinkLinks::Delete(const std::string& name) {
+  std::erase_if(deletions_, [](const auto& deletion) { return IsReady(deletion, std::chrono::seconds(0)); });
   absl::StatusOr<netlink::Link> link = netlink::FindLink(socket_, name);
   if (absl::IsNotFound(link.status())) return absl::OkStatus();
   RETURN_IF_ERROR(link.status());
-  absl::Status deleted = netlink::DeleteLink(socket_, link->ifindex);
+  const uint32_t ifindex = link->ifindex;
+  std::future<absl::Status> deletion = std::async(std::launch::async, [ifindex]() -> absl::Status {
+    ASSIGN_OR_RETURN(netlink::Socket socket, netlink::Socket::Open());
+    return netlink::DeleteLink(socket, ifindex);
+  });
+  while (!IsReady(deletion, kLookAgain)) {
+    // Answered without the lock that the deletion holds (unlike a netlink query).
+    if (if_nametoindex(name.c_str()) == ifindex) continue;
+    deletions_.push_back(std::move(deletion));
+    return absl::OkStatus();
+  }
+  const absl::Status deleted = deletion.get();
   return absl::IsNotFound(deleted) ? absl::OkStatus() : deleted;
 }
 

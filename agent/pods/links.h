@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
+#include <list>
 #include <map>
 #include <string>
 
@@ -19,11 +21,15 @@ class Links {
   // NOT_FOUND when there is none.
   virtual absl::StatusOr<uint32_t> Find(const std::string& name) = 0;
   virtual absl::Status BringUp(uint32_t ifindex) = 0;
-  // Takes the pod's end along. OK when it is gone already.
+  // Takes the pod's end along; nobody sees either when it returns. OK when it is gone already.
   virtual absl::Status Delete(const std::string& name) = 0;
 };
 
-// In the network namespace of the thread that opens it.
+// In the network namespace of the thread that opens it and calls it.
+//
+// The kernel takes a device out of sight within a millisecond or two, but lets the caller of a deletion
+// wait for ten times as long, until its last user has let go. That wait is a helper thread's: Delete
+// returns as soon as the device is out of sight.
 class NetlinkLinks : public Links {
  public:
   static absl::StatusOr<NetlinkLinks> Open();
@@ -37,6 +43,7 @@ class NetlinkLinks : public Links {
   explicit NetlinkLinks(netlink::Socket socket) : socket_(std::move(socket)) {}
 
   netlink::Socket socket_;
+  std::list<std::future<absl::Status>> deletions_;  // out of sight, not returned yet
 };
 
 }  // namespace fairlead::agent

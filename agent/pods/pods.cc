@@ -188,12 +188,11 @@ absl::Status Pods::Withdraw(const std::string& key) {
   if (absl::Status status = parts_.leases->BeginRelease(key); !status.ok()) {
     spdlog::warn("{}", std::string(status.message()));
   }
+  // Before the link: the routes that go with it need the lock that deleting a device holds on to. What is
+  // not applied now is applied with the next change or check; without an endpoint the link drops.
+  if (lease.state == LeaseState::kCommitted) parts_.sink->ApplyEndpoint(key).IgnoreError();
   RETURN_IF_ERROR(parts_.links->Delete(lease.host_interface));
   if (lease.ifindex != 0) RETURN_IF_ERROR(parts_.datapath->DetachPod(lease.ifindex));
-  if (lease.state == LeaseState::kCommitted) {
-    // What is not applied now is applied with the next change or check; the link is gone already.
-    parts_.sink->ApplyEndpoint(key).IgnoreError();
-  }
   parts_.leases->FinishRelease(key);
   missing_.erase(key);
   return absl::OkStatus();

@@ -131,6 +131,18 @@ TEST_F(PodsTest, DelIsIdempotentAndTakesEverythingAway) {
   EXPECT_EQ(agent.leases.Pools()[0].counts.cooling, 1u);
 }
 
+TEST_F(PodsTest, AFullDiskDoesNotKeepAPodFromGoing) {
+  world_.known_pods = {"uid-s1"};
+  AgentOn agent(&world_);
+  ASSERT_EQ(Add(agent, "s1"), absl::OkStatus());
+  world_.disk_status = absl::ResourceExhaustedError("write: No space left on device");
+  EXPECT_TRUE(agent.pods.Release("s1/eth0").ok());
+  EXPECT_TRUE(world_.links.empty());
+  EXPECT_TRUE(agent.pods.Endpoints().empty());
+  AgentOn again(&world_);
+  EXPECT_TRUE(again.leases.live().empty()) << "the record that was left says committed, but its link is gone";
+}
+
 TEST_F(PodsTest, APluginThatGoesAwayLeavesNothing) {
   AgentOn agent(&world_);
   absl::StatusOr<Lease> lease = agent.pods.Prepare(RequestOf("s1"));
