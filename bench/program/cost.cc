@@ -45,9 +45,9 @@ std::vector<uint8_t> FromServer(const Pods& pods, uint8_t protocol, Flow flow, u
   return MakeFrame(pods.back, {protocol, flow.destination_port, flow.source_port, flags});
 }
 
-absl::Status Establish(const Pods& pods, uint8_t protocol, Flow flow) {
+absl::Status Establish(const Pods& pods, uint8_t protocol, Flow flow, Histogram* opening) {
   RETURN_IF_ERROR(
-      Expect(pods.client, FromClient(pods, protocol, flow, kSyn), TC_ACT_REDIRECT, nullptr, "SYN"));
+      Expect(pods.client, FromClient(pods, protocol, flow, kSyn), TC_ACT_REDIRECT, opening, "SYN"));
   RETURN_IF_ERROR(Expect(pods.server, FromServer(pods, protocol, flow, kSyn | kAck), TC_ACT_REDIRECT, nullptr,
                          "SYN-ACK"));
   return Expect(pods.client, FromClient(pods, protocol, flow, kAck), TC_ACT_REDIRECT, nullptr, "ACK");
@@ -56,17 +56,18 @@ absl::Status Establish(const Pods& pods, uint8_t protocol, Flow flow) {
 }  // namespace
 
 std::string Cost::ToJson() const {
-  return absl::StrFormat(R"({"program":%s,"floor":%s,"net_p50_ns":%.1f})", program_ns.ToJson(),
-                         floor_ns.ToJson(), program_ns.Percentile(50) - floor_ns.Percentile(50));
+  return absl::StrFormat(R"({"program":%s,"opening":%s,"floor":%s,"net_p50_ns":%.1f})", program_ns.ToJson(),
+                         opening_ns.ToJson(), floor_ns.ToJson(),
+                         program_ns.Percentile(50) - floor_ns.Percentile(50));
 }
 
 absl::StatusOr<Cost> CostOfEstablished(const Pods& pods, const Device& floor,
                                        const EstablishedOptions& options) {
-  for (int i = 0; i < options.flows; ++i) {
-    RETURN_IF_ERROR(
-        WrapError(Establish(pods, options.protocol, FlowOf(i)), absl::StrCat("connection ", i + 1)));
-  }
   Cost cost;
+  for (int i = 0; i < options.flows; ++i) {
+    RETURN_IF_ERROR(WrapError(Establish(pods, options.protocol, FlowOf(i), &cost.opening_ns),
+                              absl::StrCat("connection ", i + 1)));
+  }
   std::mt19937 random(options.seed);
   std::uniform_int_distribution<int> any(0, options.flows - 1);
   for (int i = -kWarmUpPackets; i < options.packets; ++i) {

@@ -22,9 +22,10 @@ struct Pods {
 
 struct Cost {
   Histogram program_ns;
+  Histogram opening_ns;  // the packets that opened the connections, once each
   Histogram floor_ns;
 
-  // {"program":{..},"floor":{..},"net_p50_ns":..}
+  // {"program":{..},"opening":{..},"floor":{..},"net_p50_ns":..}
   std::string ToJson() const;
 };
 
