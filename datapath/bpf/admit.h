@@ -14,105 +14,12 @@
 #ifndef FAIRLEAD_BPF_ADMIT_H
 #define FAIRLEAD_BPF_ADMIT_H
 
-#include "datapath/bpf/conntrack.h"
-#include "datapath/bpf/policy.h"
+#include "datapath/bpf/connection_find.h"
+#include "datapath/bpf/connection_make.h"
+#include "datapath/bpf/judge.h"
 #include "datapath/bpf/service.h"
 #include "datapath/bpf/topology.h"
 #include "datapath/bpf/verdict.h"
-
-/* Under which sets and epochs a connection is decided; 0 where a side has no policy. */
-struct footing {
-  __u16 egress_set;
-  __u16 ingress_set;
-  __u32 egress_epoch;
-  __u32 ingress_epoch;
-};
-
-static __always_inline __u16 egress_set_of(__u32 index) {
-  struct fl_endpoint *e = endpoint_at(index);
-  return e ? e->egress_set : FL_SET_OPEN;
-}
-
-static __always_inline __u16 ingress_set_of(__u32 index) {
-  struct fl_endpoint *e = endpoint_at(index);
-  return e ? e->ingress_set : FL_SET_OPEN;
-}
-
-/* The footing of both directions of an adopted connection in one: changes when either does. */
-static __always_inline __u32 mixed(__u32 epoch, __u32 other_set, __u32 other_epoch) {
-  return epoch + other_epoch + other_set * 0x9e3779b1u;
-}
-
-static __always_inline void footing_now(const struct fl_ct_record *r, __u8 flags, struct footing *f) {
-  f->egress_set = egress_set_of(r->client_endpoint);
-  f->ingress_set = ingress_set_of(r->server_endpoint);
-  f->egress_epoch = set_epoch(f->egress_set);
-  f->ingress_epoch = set_epoch(f->ingress_set);
-  if (!(flags & FL_CT_ADOPTED)) return;
-  __u16 egress = egress_set_of(r->server_endpoint), ingress = ingress_set_of(r->client_endpoint);
-  f->egress_epoch = mixed(f->egress_epoch, egress, set_epoch(egress));
-  f->ingress_epoch = mixed(f->ingress_epoch, ingress, set_epoch(ingress));
-}
-
-/* Asks the policies of both ends about `t`, client to server. Writes the answers' footing into `r` and
- * the deciding rule into `flow`. */
-GLOBAL int judge(const struct tuple *t, struct fl_ct_record *r, struct flow *flow) {
-  if (!t || !r || !flow) return FL_REASON_INTERNAL;
-  struct policy_question q = {.port = t->destination_port, .protocol = t->protocol};
-  r->egress_set = egress_set_of(r->client_endpoint);
-  r->ingress_set = ingress_set_of(r->server_endpoint);
-  r->egress_epoch = 0;
-  r->ingress_epoch = 0;
-  if (r->client_endpoint == r->server_endpoint) return FL_REASON_FORWARDED;
-
-  if (r->client_endpoint) {
-    q.set = r->egress_set;
-    q.is_egress = true;
-    q.peer = t->destination;
-    q.endpoint = r->client_endpoint;
-    int reason = ask_policy(&q);
-    r->egress_epoch = q.epoch;
-    if (q.rule != FL_NO_RULE || reason) {
-      flow->rule = q.rule;
-      flow->set_generation = q.number;
-    }
-    if (reason) return reason;
-  }
-  if (r->server_endpoint) {
-    q.set = r->ingress_set;
-    q.is_egress = false;
-    q.peer = t->source;
-    q.endpoint = r->server_endpoint;
-    int reason = ask_policy(&q);
-    r->ingress_epoch = q.epoch;
-    if (q.rule != FL_NO_RULE || reason) {
-      flow->rule = q.rule;
-      flow->set_generation = q.number;
-    }
-    if (reason) return reason;
-  }
-  return FL_REASON_FORWARDED;
-}
-
-/* The same for a connection that may have begun in either direction. */
-GLOBAL int judge_both(const struct tuple *t, struct fl_ct_record *r, struct flow *flow) {
-  if (!t || !r || !flow) return FL_REASON_INTERNAL;
-  struct tuple reversed = {};
-  tuple_reverse(&reversed, t);
-  __u16 client = r->client_endpoint, server = r->server_endpoint;
-  r->client_endpoint = server;
-  r->server_endpoint = client;
-  int reason = judge(&reversed, r, flow);
-  __u32 egress_set = r->egress_set, egress_epoch = r->egress_epoch;
-  __u32 ingress_set = r->ingress_set, ingress_epoch = r->ingress_epoch;
-  r->client_endpoint = client;
-  r->server_endpoint = server;
-  if (reason) return reason;
-  reason = judge(t, r, flow);
-  r->egress_epoch = mixed(r->egress_epoch, egress_set, egress_epoch);
-  r->ingress_epoch = mixed(r->ingress_epoch, ingress_set, ingress_epoch);
-  return reason;
-}
 
 static __always_inline void trace_conntrack(const struct flow *flow, __u32 reason, __u32 state) {
   struct fl_trace_step *step = trace_step(FL_TRACE_CONNTRACK, reason, FL_TRACE_MAP_CT_TUPLE);
@@ -140,8 +47,7 @@ static __always_inline int admit_again(struct fl_ct_record *r, struct fl_ct_life
   }
   o->record.client_endpoint = r->client_endpoint;
   o->record.server_endpoint = r->server_endpoint;
-  int reason =
-      life.flags & FL_CT_ADOPTED ? judge_both(&t, &o->record, flow) : judge(&t, &o->record, flow);
+  int reason = life.flags & FL_CT_ADOPTED ? judge_both(&t, &o->record, flow) : judge(&t, &o->record, flow);
   if (reason || explain) return reason;
   r->egress_set = o->record.egress_set;
   r->ingress_set = o->record.ingress_set;
@@ -241,8 +147,7 @@ GLOBAL int connection_open(const struct packet *packet, struct flow *flow, struc
   r->packets = 1;
   r->bytes = packet->length;
   r->life.state = FL_CT_NEW;
-  if (address_equal(&r->key.address[0], &packet->tuple.source) &&
-      r->key.port[0] == packet->tuple.source_port)
+  if (address_equal(&r->key.address[0], &packet->tuple.source) && r->key.port[0] == packet->tuple.source_port)
     r->life.flags |= FL_CT_CLIENT_IS_FIRST;
   if (flow->own) r->life.flags |= FL_CT_FROM_HOST;
   if (flow->translated) r->life.flags |= FL_CT_TRANSLATED;

@@ -56,7 +56,8 @@ static __always_inline int store_headers(struct __sk_buff *ctx, const struct pac
   if (bpf_skb_load_bytes(ctx, 0, macs + ETH_ALEN, ETH_ALEN)) return FL_REASON_INTERNAL;
   if (bpf_skb_store_bytes(ctx, 0, macs, sizeof(macs), 0)) return FL_REASON_INTERNAL;
   if (p->is_v6) {
-    struct ipv6hdr ip = {.version = 6, .payload_len = bpf_htons(length), .nexthdr = protocol, .hop_limit = 64};
+    struct ipv6hdr ip = {
+        .version = 6, .payload_len = bpf_htons(length), .nexthdr = protocol, .hop_limit = 64};
     __builtin_memcpy(&ip.saddr, source, sizeof(ip.saddr));
     __builtin_memcpy(&ip.daddr, &p->outer_source, sizeof(ip.daddr));
     return bpf_skb_store_bytes(ctx, p->l3, &ip, sizeof(ip), 0) ? FL_REASON_INTERNAL : FL_REASON_FORWARDED;
@@ -129,7 +130,7 @@ GLOBAL int answer_with_icmp(struct __sk_buff *ctx, const struct packet *p, struc
   int reason = store_headers(ctx, p, &a->source, length, p->is_v6 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP);
   if (reason) return reason;
   return bpf_skb_store_bytes(ctx, p->l3 + header, &icmp, sizeof(icmp), 0) ? FL_REASON_INTERNAL
-                                                                           : FL_REASON_FORWARDED;
+                                                                          : FL_REASON_FORWARDED;
 }
 
 /* What the sender of a packet that is refused for `reason` is told; false: nothing. */

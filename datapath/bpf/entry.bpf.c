@@ -3,8 +3,8 @@
  * upgrade replaces a stage on all devices by one write. Without its stage a pod's device drops, for no
  * packet passes unjudged; a node's device lets by, for the node must stay in reach and every pod is
  * guarded by its own device. */
-#include "datapath/bpf/kernel.h"
 #include "datapath/abi/event.h"
+#include "datapath/bpf/kernel.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* libbpf's headers need the kernel's before them. */
+// clang-format off
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -13,8 +15,9 @@
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+// clang-format on
 
 /* A function that the verifier checks once by itself, whoever calls it; one copy after linking. Pointer
  * arguments other than the context may be null to the verifier: check them first. What they point to is no
@@ -42,7 +45,9 @@ static __always_inline void *only_entry(void *map) {
   return bpf_map_lookup_elem(map, &zero);
 }
 
-static __always_inline void *entry(void *map, __u32 index) { return bpf_map_lookup_elem(map, &index); }
+static __always_inline void *entry(void *map, __u32 index) {
+  return bpf_map_lookup_elem(map, &index);
+}
 
 /* Index of the lowest bit set; `word` is not 0. */
 static __always_inline __u32 lowest_bit(__u64 word) {

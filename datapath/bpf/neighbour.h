@@ -25,9 +25,10 @@ GLOBAL int check_neighbour(const struct packet *p, __u32 ifindex) {
     return permitted ? FL_REASON_FORWARDED : FL_REASON_MULTICAST;
   }
   if (address_is_multicast(&p->tuple.destination)) return FL_REASON_MULTICAST;
-  bool echo = p->tuple.protocol == PROTOCOL_ICMPV6 && (p->type == ICMPV6_ECHO || p->type == ICMPV6_ECHO_REPLY);
+  bool echo =
+      p->tuple.protocol == PROTOCOL_ICMPV6 && (p->type == ICMPV6_ECHO || p->type == ICMPV6_ECHO_REPLY);
   return echo && address_is_link_local(&p->tuple.destination) ? FL_REASON_FORWARDED
-                                                               : FL_REASON_SOURCE_ADDRESS;
+                                                              : FL_REASON_SOURCE_ADDRESS;
 }
 
 #endif

@@ -45,14 +45,14 @@ struct packet {
   __u8 hop_limit;
   __u8 dont_fragment; /* IPv4: DF; IPv6: always */
   __u8 transport;     /* bytes of a TCP header */
-  __u16 l3;       /* offsets from the start of the frame */
+  __u16 l3;           /* offsets from the start of the frame */
   __u16 l4;
   __u16 quoted_l3; /* of the packet inside an ICMP error */
   __u16 quoted_l4;
   __u16 fragment_offset; /* bytes */
-  __u32 length;   /* bytes of the IP packet */
-  __u32 segment;  /* bytes of each IP packet that the device will make of it (GSO), else `length` */
-  __be32 fragment_id; /* net */
+  __u32 length;          /* bytes of the IP packet */
+  __u32 segment;         /* bytes of each IP packet that the device will make of it (GSO), else `length` */
+  __be32 fragment_id;    /* net */
 };
 
 #define TCP_FIN 0x01
@@ -82,15 +82,15 @@ struct flow {
   struct way to;        /* the packet's receiver, after translation */
   __u32 slot;
   __u32 generation;
-  __u8 stage;           /* enum fl_stage */
-  __u8 found;           /* a live connection has this tuple */
+  __u8 stage; /* enum fl_stage */
+  __u8 found; /* a live connection has this tuple */
   __u8 from_client;
-  __u8 reopens;         /* the packet begins a new connection on the tuple of an old one */
-  __u8 own;             /* the node itself sent it */
-  __u8 translated;      /* `out` is another tuple than the packet's */
+  __u8 reopens;           /* the packet begins a new connection on the tuple of an old one */
+  __u8 own;               /* the node itself sent it */
+  __u8 translated;        /* `out` is another tuple than the packet's */
   __u8 source_translated; /* likewise its source: the server is to see an address of ours */
-  __u8 rewritten;       /* the packet has the tuple `out` already */
-  __u32 backend;        /* chosen for a new connection: index into "backend", 0: none */
+  __u8 rewritten;         /* the packet has the tuple `out` already */
+  __u32 backend;          /* chosen for a new connection: index into "backend", 0: none */
   __u32 backend_generation;
   __u32 service;
   __u32 mtu;            /* of the way, where the packet is too big for it */

@@ -143,8 +143,7 @@ GLOBAL int rewrite_error(struct __sk_buff *ctx, const struct packet *p, const st
   fill_pair(&to, &out->destination, &out->source, p->is_v6);
   __u32 difference = store_pair(ctx, p->quoted_l3, &from, &to, p->is_v6);
   mend_error(ctx, p, difference);
-  if (!p->is_v6)
-    mend_quoted16(ctx, p, p->quoted_l3 + offsetof(struct iphdr, check), difference, false);
+  if (!p->is_v6) mend_quoted16(ctx, p, p->quoted_l3 + offsetof(struct iphdr, check), difference, false);
 
   __u8 protocol = p->tuple.protocol;
   __u32 changed = protocol == PROTOCOL_ICMP ? 0 : difference;

@@ -25,12 +25,12 @@ struct policy_question {
   __u32 endpoint;  /* for the trace */
   __u32 class_map; /* enum fl_trace_map */
   /* the search */
-  __u32 summary;    /* index of the next summary word, of summary_count */
+  __u32 summary; /* index of the next summary word, of summary_count */
   __u32 summary_count;
   __u64 candidates; /* of the current 64 words those that are not zero in either row, still to be looked at */
 };
 
-/* A connection about to be made; conntrack.h. */
+/* A connection about to be made; connection_make.h. */
 struct opening {
   struct fl_ct_record record;
   struct fl_ct_translation translation;

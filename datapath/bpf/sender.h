@@ -3,7 +3,7 @@
 #ifndef FAIRLEAD_BPF_SENDER_H
 #define FAIRLEAD_BPF_SENDER_H
 
-#include "datapath/bpf/conntrack.h"
+#include "datapath/bpf/connection.h"
 #include "datapath/bpf/topology.h"
 
 static __always_inline bool mac_equal(const __u8 *a, const __u8 *b) {

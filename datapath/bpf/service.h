@@ -11,7 +11,7 @@
 #define FAIRLEAD_BPF_SERVICE_H
 
 #include "datapath/abi/service.h"
-#include "datapath/bpf/conntrack.h"
+#include "datapath/bpf/connection.h"
 #include "datapath/bpf/trace.h"
 
 struct {
@@ -48,15 +48,15 @@ struct service_question {
   struct fl_address address; /* net; as the client addresses it */
   __be16 port;               /* net */
   __u8 protocol;
-  __u8 to_node;              /* `address` is one of this node's */
-  __u8 from_outside;         /* only NodePorts and hostPorts are open to the outside */
+  __u8 to_node;      /* `address` is one of this node's */
+  __u8 from_outside; /* only NodePorts and hostPorts are open to the outside */
   /* the answer */
-  __u8 found;                /* there is a front end */
-  __u16 flags;               /* its enum fl_frontend_flags */
+  __u8 found;  /* there is a front end */
+  __u16 flags; /* its enum fl_frontend_flags */
   __u32 service;
-  __u32 backend;             /* index, and its generation */
+  __u32 backend; /* index, and its generation */
   __u32 backend_generation;
-  struct fl_address server;  /* net; of the backend */
+  struct fl_address server; /* net; of the backend */
   __be16 server_port;
   __u16 pad;
 };

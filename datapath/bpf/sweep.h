@@ -4,13 +4,12 @@
 #ifndef FAIRLEAD_BPF_SWEEP_H
 #define FAIRLEAD_BPF_SWEEP_H
 
-#include "datapath/bpf/conntrack.h"
+#include "datapath/bpf/connection.h"
 
 #define SLOTS_PER_TICK 1024
 #define TICK_NS 10000000ull    /* between ticks of one pass */
 #define PASS_NS 500000000ull   /* from the end of a pass to the next */
 #define SAMPLE_NS 400000000ull /* over which the rate of jiffies is measured at least */
-
 
 struct sweep_timer {
   struct bpf_timer timer;
@@ -49,7 +48,8 @@ static __always_inline void visit_slot(__u32 slot, struct fl_ct_table *table) {
   bool gone = endpoint_is_gone(r->client_endpoint, r, client_first);
   if (!(life.flags & FL_CT_TRANSLATED)) gone |= endpoint_is_gone(r->server_endpoint, r, !client_first);
   __u32 idle = (__u32)bpf_jiffies64() - r->last_seen;
-  bool expired = table->hz && (__s32)idle > 0 && idle / table->hz >= fl_ct_idle_limit_s(r->key.protocol, life);
+  bool expired =
+      table->hz && (__s32)idle > 0 && idle / table->hz >= fl_ct_idle_limit_s(r->key.protocol, life);
   if ((gone || expired) && connection_end(slot, life.generation)) table->expired += 1;
 }
 
