@@ -11,10 +11,14 @@
 namespace fairlead::datapath {
 namespace {
 
+constexpr std::array kRoles = {DeviceRole::kPod, DeviceRole::kNode, DeviceRole::kOverlay,
+                               DeviceRole::kReassembly};
+
 // What comes in by the host's end of a pod's link is the pod's egress.
 const std::array<const char*, 2>& ProgramsOf(DeviceRole role) {
   static constexpr std::array<const char*, 2> kPod = {"pod_egress_entry", "pod_ingress_entry"};
   static constexpr std::array<const char*, 2> kNode = {"node_ingress_entry", "node_egress_entry"};
+  static constexpr std::array<const char*, 2> kReassembly = {"reassembled_entry", nullptr};
   static constexpr std::array<const char*, 2> kOverlay = {"overlay_ingress_entry", "overlay_egress_entry"};
   switch (role) {
     case DeviceRole::kPod:
@@ -23,13 +27,17 @@ const std::array<const char*, 2>& ProgramsOf(DeviceRole role) {
       return kNode;
     case DeviceRole::kOverlay:
       return kOverlay;
+    case DeviceRole::kReassembly:
+      return kReassembly;
   }
   return kPod;
 }
 
 std::vector<DeviceHook> HooksOf(uint32_t ifindex, DeviceRole role) {
   const auto& programs = ProgramsOf(role);
-  return {{ifindex, true, programs[0]}, {ifindex, false, programs[1]}};
+  std::vector<DeviceHook> hooks = {{ifindex, true, programs[0]}};
+  if (programs[1] != nullptr) hooks.push_back({ifindex, false, programs[1]});
+  return hooks;
 }
 
 std::string DeviceName(uint32_t ifindex) {
@@ -39,16 +47,16 @@ std::string DeviceName(uint32_t ifindex) {
 
 std::vector<std::string> EntryPrograms() {
   std::vector<std::string> programs;
-  for (DeviceRole role : {DeviceRole::kPod, DeviceRole::kNode, DeviceRole::kOverlay}) {
-    for (const char* program : ProgramsOf(role)) programs.push_back(program);
+  for (DeviceRole role : kRoles) {
+    for (const DeviceHook& hook : HooksOf(0, role)) programs.push_back(hook.program);
   }
   return programs;
 }
 
 DeviceRole RoleOf(const std::string& program) {
-  for (DeviceRole role : {DeviceRole::kNode, DeviceRole::kOverlay}) {
-    for (const char* held : ProgramsOf(role)) {
-      if (program == held) return role;
+  for (DeviceRole role : kRoles) {
+    for (const DeviceHook& hook : HooksOf(0, role)) {
+      if (hook.program == program) return role;
     }
   }
   return DeviceRole::kPod;

@@ -15,8 +15,8 @@
 
 namespace fairlead::datapath {
 
-// What a device is to us; decides which two programs it carries.
-enum class DeviceRole { kPod, kNode, kOverlay };
+// What a device is to us; decides which programs it carries.
+enum class DeviceRole { kPod, kNode, kOverlay, kReassembly };
 
 class DeviceHooks {
  public:

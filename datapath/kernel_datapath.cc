@@ -15,6 +15,7 @@
 #include "datapath/flow_names.h"
 #include "datapath/instance_lock.h"
 #include "datapath/map_usage.h"
+#include "datapath/reassembly_helper.h"
 #include "datapath/socket_hooks.h"
 #include "datapath/words.h"
 
@@ -61,7 +62,7 @@ absl::Status KernelDatapath::Start() {
   ASSIGN_OR_RETURN(maps_, LibbpfMaps::Open(object_->Maps()));
   ASSIGN_OR_RETURN(Ledger ledger, Ledger::Open(absl::StrCat(options_.pin_dir, "/ledger_v1")));
   ledger_ = std::make_unique<Ledger>(std::move(ledger));
-  ASSIGN_OR_RETURN(wiring_, NodeWiring::Open(*ledger_, stats_, options_.node_devices));
+  ASSIGN_OR_RETURN(wiring_, NodeWiring::Open(*ledger_, stats_, options_.node_devices, LinkDir()));
   reconciler_ = std::make_unique<Reconciler>(*maps_, stats_, *wiring_);
   RETURN_IF_ERROR(reconciler_->Load());
   ASSIGN_OR_RETURN(events_, EventReader::Open(object_->MapFd("events"), object_->MapFd("events_lost")));
@@ -128,6 +129,9 @@ absl::Status KernelDatapath::AttachNode(const DesiredState& desired) {
   if (const uint32_t ifindex = wiring_->facts().overlay_ifindex; ifindex != 0) {
     overlay.push_back(ifindex);
     if (!hooks_->Has(ifindex)) RETURN_IF_ERROR(hooks_->Attach(ifindex, DeviceRole::kOverlay));
+  }
+  if (const uint32_t ifindex = wiring_->facts().reassembly_ifindex; ifindex != 0 && !hooks_->Has(ifindex)) {
+    RETURN_IF_ERROR(hooks_->Attach(ifindex, DeviceRole::kReassembly));
   }
   if (!desired.complete) return absl::OkStatus();
   RETURN_IF_ERROR(hooks_->DetachOthers(DeviceRole::kNode, devices));
@@ -211,7 +215,10 @@ std::vector<AttachedProgram> KernelDatapath::Programs() const {
 
 std::vector<Feature> KernelDatapath::Features() const {
   const bool tcx = HasTcx();
-  return {{"tcx", tcx, tcx ? "attaching to devices" : "not there: clsact is used instead"}};
+  const bool defragments = HasDefragmentingLinks();
+  return {{"tcx", tcx, tcx ? "attaching to devices" : "attaching to devices (clsact does it here)"},
+          {"netfilter links", defragments,
+           defragments ? "putting fragments in order" : "putting fragments in order (they drop here)"}};
 }
 
 std::vector<ReasonCount> KernelDatapath::Drops() const {

@@ -12,6 +12,7 @@
 #include "base/netlink/address.h"
 #include "base/status_macros.h"
 #include "base/unique_fd.h"
+#include "datapath/reassembly_helper.h"
 #include "datapath/sysctl.h"
 
 namespace fairlead::datapath {
@@ -40,17 +41,19 @@ absl::StatusOr<uint64_t> NetnsCookie() {
 }  // namespace
 
 NodeWiring::NodeWiring(netlink::Socket socket, Ledger& ledger, WriteStats& stats,
-                       std::vector<std::string> node_devices)
+                       std::vector<std::string> node_devices, const std::string& link_dir)
     : socket_(std::move(socket)),
       ledger_(ledger),
       routes_(socket_, stats),
-      device_names_(std::move(node_devices)) {}
+      device_names_(std::move(node_devices)),
+      link_dir_(link_dir) {}
 
 absl::StatusOr<std::unique_ptr<NodeWiring>> NodeWiring::Open(Ledger& ledger, WriteStats& stats,
-                                                             std::vector<std::string> node_devices) {
+                                                             std::vector<std::string> node_devices,
+                                                             const std::string& link_dir) {
   ASSIGN_OR_RETURN(netlink::Socket socket, netlink::Socket::Open());
   std::unique_ptr<NodeWiring> wiring(
-      new NodeWiring(std::move(socket), ledger, stats, std::move(node_devices)));
+      new NodeWiring(std::move(socket), ledger, stats, std::move(node_devices), link_dir));
   RETURN_IF_ERROR(wiring->routes_.Load());
   return wiring;
 }
@@ -67,6 +70,7 @@ void NodeWiring::Prepare(const NodeSettings& settings, Failures& failures) {
   step(SetForwarding());
   step(ReservePorts());
   if (settings.routing == Routing::kVxlan) step(PrepareOverlay(settings));
+  step(PrepareReassembly());
   is_prepared_ = failures.size() == failed_before;
 }
 
@@ -147,6 +151,16 @@ absl::Status NodeWiring::PrepareOverlay(const NodeSettings& settings) {
   RETURN_IF_ERROR(netlink::ChangeLink(socket_, link->ifindex, {.up = true, .no_arp = true, .mtu = mtu}));
   facts_.overlay_ifindex = link->ifindex;
   return EnsureSysctl(ledger_, absl::StrCat("net/ipv4/conf/", kOverlayDevice, "/rp_filter"), "0");
+}
+
+absl::Status NodeWiring::PrepareReassembly() {
+  const absl::StatusOr<uint32_t> ifindex =
+      EnsureReassemblyHelper(socket_, ledger_, link_dir_, facts_.underlay_mtu);
+  // Older kernels do without; Features() says so.
+  if (absl::IsUnimplemented(ifindex.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(ifindex.status());
+  facts_.reassembly_ifindex = *ifindex;
+  return absl::OkStatus();
 }
 
 absl::Status NodeWiring::RemoveOverlay() {

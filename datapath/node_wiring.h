@@ -28,8 +28,10 @@ inline constexpr uint16_t kLastSnatPort = 65535;
 class NodeWiring : public PodLinks {
  public:
   // `node_devices`: names; empty: the devices that hold a node address.
+  // `link_dir`: folder on a bpffs for links that outlive the process.
   static absl::StatusOr<std::unique_ptr<NodeWiring>> Open(Ledger& ledger, WriteStats& stats,
-                                                          std::vector<std::string> node_devices);
+                                                          std::vector<std::string> node_devices,
+                                                          const std::string& link_dir);
 
   // Settings and devices; what the node has then stands in facts() and devices().
   void Prepare(const NodeSettings& settings, Failures& failures);
@@ -49,13 +51,14 @@ class NodeWiring : public PodLinks {
   netlink::Socket& socket() { return socket_; }
 
  private:
-  NodeWiring(netlink::Socket socket, Ledger& ledger, WriteStats& stats,
-             std::vector<std::string> node_devices);
+  NodeWiring(netlink::Socket socket, Ledger& ledger, WriteStats& stats, std::vector<std::string> node_devices,
+             const std::string& link_dir);
 
   absl::Status FindDevices(const NodeSettings& settings);
   absl::Status SetForwarding();
   absl::Status ReservePorts();
   absl::Status PrepareOverlay(const NodeSettings& settings);
+  absl::Status PrepareReassembly();
   absl::Status RemoveOverlay();
   absl::Status RouteToNode(const IpPrefix& cidr, const RemoteNode& node, const NodeSettings& settings);
   std::optional<IpAddress> NodeAddress(bool v4) const;
@@ -64,6 +67,7 @@ class NodeWiring : public PodLinks {
   Ledger& ledger_;
   RouteTable routes_;
   std::vector<std::string> device_names_;
+  std::string link_dir_;
   std::vector<netlink::Link> devices_;
   NodeSettings prepared_;
   bool is_prepared_ = false;

@@ -49,9 +49,9 @@ void RemoveFiles(const std::string& folder, FirstError& errors) {
 }
 
 void RemoveFilters(FirstError& errors) {
-  const std::vector<std::string> entries = {"pod_egress_entry",      "pod_ingress_entry",
-                                            "node_ingress_entry",    "node_egress_entry",
-                                            "overlay_ingress_entry", "overlay_egress_entry"};
+  const std::vector<std::string> entries = {
+      "pod_egress_entry",      "pod_ingress_entry",    "node_ingress_entry", "node_egress_entry",
+      "overlay_ingress_entry", "overlay_egress_entry", "reassembled_entry"};
   const std::unique_ptr<HookStrategy> clsact = ClsactStrategy();
   const auto leftovers = clsact->Leftovers(entries);
   errors.Add(leftovers.status());

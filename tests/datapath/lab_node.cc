@@ -2,6 +2,9 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,6 +29,8 @@
 namespace fairlead::datapath {
 namespace {
 
+// Flag of the IPv4 header's fragment field (RFC 791).
+constexpr int kMoreFragments = 0x2000;
 const char kCgroupRoot[] = "/sys/fs/cgroup/unified";
 
 [[noreturn]] void Die(const std::string& what) {
@@ -177,9 +182,10 @@ LabPod& LabNode::AddPod(const std::string& name, int number) {
     const IpAddress gateway = *IpAddress::Parse(v4 ? "169.254.1.1" : "fe80::1");
     Must(netlink::ReplaceNeighbour(inside, {.ifindex = eth0, .address = gateway, .mac = e.host_mac}));
     Must(netlink::ReplaceRoute(inside, {.destination = IpPrefix::Host(gateway), .ifindex = eth0}));
-    Must(netlink::ReplaceRoute(
-        inside,
-        {.destination = *IpPrefix::Parse(v4 ? "0.0.0.0/0" : "::/0"), .gateway = gateway, .ifindex = eth0}));
+    Must(netlink::ReplaceRoute(inside, {.destination = *IpPrefix::Parse(v4 ? "0.0.0.0/0" : "::/0"),
+                                        .gateway = gateway,
+                                        .ifindex = eth0,
+                                        .mtu = 1400}));
   }
   return *(pods_[name] = std::move(pod));
 }
@@ -260,9 +266,42 @@ bool SendUdp(int socket, const IpAddress& to, uint16_t port, const std::string& 
                 at.size) == static_cast<ssize_t>(text.size());
 }
 
+void SendFragmentsBackwards(int netns, const IpAddress& from, const IpAddress& to, uint16_t port,
+                            const std::string& text) {
+  constexpr size_t kFragment = 800;  // a multiple of 8
+  std::optional<NetnsScope> scope;
+  scope.emplace(Must(NetnsScope::Enter(netns)));
+  UniqueFd raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+  if (!raw.valid()) Die("raw socket");
+  const udphdr udp{htons(4000), htons(port), htons(static_cast<uint16_t>(sizeof(udphdr) + text.size())), 0};
+  std::string datagram(reinterpret_cast<const char*>(&udp), sizeof(udp));
+  datagram += text;
+  for (size_t offset = (datagram.size() - 1) / kFragment * kFragment;; offset -= kFragment) {
+    const std::string part = datagram.substr(offset, kFragment);
+    iphdr ip{};
+    ip.version = 4;
+    ip.ihl = 5;
+    ip.tot_len = htons(static_cast<uint16_t>(sizeof(ip) + part.size()));
+    ip.id = htons(0x1234);
+    const bool last = offset + part.size() == datagram.size();
+    ip.frag_off = htons(static_cast<uint16_t>(offset / 8 | (last ? 0 : kMoreFragments)));
+    ip.ttl = 64;
+    ip.protocol = IPPROTO_UDP;
+    ip.saddr = htonl(from.v4());
+    ip.daddr = htonl(to.v4());
+    const std::string packet = std::string(reinterpret_cast<const char*>(&ip), sizeof(ip)) + part;
+    const SocketAddress at = ToSockaddr(to, 0);
+    if (sendto(raw.get(), packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&at.storage),
+               at.size) < 0) {
+      Die("send fragment");
+    }
+    if (offset == 0) return;
+  }
+}
+
 std::string Receive(int socket, int timeout_ms) {
   if (!Wait(socket, POLLIN, timeout_ms)) return "";
-  char buffer[2048];
+  char buffer[65536];
   const ssize_t size = recv(socket, buffer, sizeof(buffer), 0);
   return size <= 0 ? "" : std::string(buffer, static_cast<size_t>(size));
 }

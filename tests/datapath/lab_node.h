@@ -67,14 +67,19 @@ class LabCgroup {
   std::string path_;
 };
 
-// Sockets of a pod, or of the node when `netns` is -1; every call waits at most `timeout_ms`.
+// Sockets of a pod, or of the node when `netns` is -1; every call waits at most `timeout_ms`: long for
+// what must happen, short (kRefusedMs) for what must not.
+inline constexpr int kRefusedMs = 300;
 UniqueFd ListenTcp(int netns, const IpAddress& address, uint16_t port);
 // Invalid when it does not connect in time.
-UniqueFd ConnectTcp(int netns, const IpAddress& address, uint16_t port, int timeout_ms = 500);
-UniqueFd AcceptTcp(int listener, int timeout_ms = 1000);
+UniqueFd ConnectTcp(int netns, const IpAddress& address, uint16_t port, int timeout_ms = 5000);
+UniqueFd AcceptTcp(int listener, int timeout_ms = 5000);
 UniqueFd BindUdp(int netns, const IpAddress& address, uint16_t port);
 bool SendUdp(int socket, const IpAddress& to, uint16_t port, const std::string& text);
+// A UDP datagram of IPv4 as raw fragments, the last one first.
+void SendFragmentsBackwards(int netns, const IpAddress& from, const IpAddress& to, uint16_t port,
+                            const std::string& text);
 // "" when nothing comes.
-std::string Receive(int socket, int timeout_ms = 500);
+std::string Receive(int socket, int timeout_ms = 5000);
 
 }  // namespace fairlead::datapath

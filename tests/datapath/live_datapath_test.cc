@@ -91,9 +91,9 @@ class LiveDatapath : public ::testing::TestWithParam<bool> {
     return state;
   }
 
-  bool Connects(bool v4) {
+  bool Connects(bool v4, int timeout_ms = 5000) {
     UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", v4), kPort);
-    return ConnectTcp(node_->pod("a").netns.get(), Address("b", v4), kPort, 300).valid();
+    return ConnectTcp(node_->pod("a").netns.get(), Address("b", v4), kPort, timeout_ms).valid();
   }
 
   // A Service on 10.96.0.10:80 and fd00:96::10:80 and node port 30080, served by b.
@@ -138,8 +138,8 @@ class LiveDatapath : public ::testing::TestWithParam<bool> {
 
 TEST_P(LiveDatapath, DropsEverythingBeforeTheEndpointIsApplied) {
   AttachPods();
-  EXPECT_FALSE(Connects(true));
-  EXPECT_FALSE(Connects(false));
+  EXPECT_FALSE(Connects(true, kRefusedMs));
+  EXPECT_FALSE(Connects(false, kRefusedMs));
 }
 
 TEST_P(LiveDatapath, ConnectsPodsOfOneNodeInBothFamilies) {
@@ -162,11 +162,11 @@ TEST_P(LiveDatapath, TheNodeReachesItsOwnPods) {
 TEST_P(LiveDatapath, PolicyAdmitsAndRefusesByPeer) {
   AttachPods();
   Apply(Restricted({}));
-  EXPECT_FALSE(Connects(true));
-  EXPECT_FALSE(Connects(false));
+  EXPECT_FALSE(Connects(true, kRefusedMs));
+  EXPECT_FALSE(Connects(false, kRefusedMs));
   Apply(Restricted({IpPrefix::Host(Address("a", true))}));
   EXPECT_TRUE(Connects(true));
-  EXPECT_FALSE(Connects(false));
+  EXPECT_FALSE(Connects(false, kRefusedMs));
 }
 
 TEST_P(LiveDatapath, AConnectionThatIsNoLongerAdmittedEndsWithItsNextPacket) {
@@ -180,7 +180,7 @@ TEST_P(LiveDatapath, AConnectionThatIsNoLongerAdmittedEndsWithItsNextPacket) {
   EXPECT_EQ(Receive(server.get()), "one");
   Apply(Restricted({}));
   ASSERT_EQ(send(client.get(), "two", 3, 0), 3);
-  EXPECT_EQ(Receive(server.get(), 300), "");
+  EXPECT_EQ(Receive(server.get(), kRefusedMs), "");
 }
 
 TEST_P(LiveDatapath, ARestartLosesNoConnectionAndNoPolicy) {
@@ -209,7 +209,7 @@ TEST_P(LiveDatapath, ARestartLosesNoConnectionAndNoPolicy) {
   ASSERT_EQ(datapath_->Sets().size(), sets.size());
   EXPECT_EQ(datapath_->Sets()[0].generation, sets[0].generation);
   EXPECT_EQ(datapath_->Sets()[0].epoch, sets[0].epoch);
-  EXPECT_FALSE(Connects(false));
+  EXPECT_FALSE(Connects(false, kRefusedMs));
 }
 
 TEST_P(LiveDatapath, RefusesASecondOwnerByName) {
@@ -221,7 +221,7 @@ TEST_P(LiveDatapath, RefusesASecondOwnerByName) {
 TEST_P(LiveDatapath, EventsNameThePodsAndTheRule) {
   AttachPods();
   Apply(Restricted({}));
-  EXPECT_FALSE(Connects(true));
+  EXPECT_FALSE(Connects(true, kRefusedMs));
   std::vector<FlowEvent> events;
   datapath_->ReadEvents(1000, [&](const FlowEvent& event) { events.push_back(event); });
   bool found = false;
@@ -332,7 +332,7 @@ TEST_P(LiveDatapath, AConnectionToABackendThatIsRemovedEnds) {
   UniqueFd server = AcceptTcp(listener.get());
   Apply(WithService(false));
   send(client.get(), "late", 4, 0);
-  EXPECT_EQ(Receive(server.get(), 300), "");
+  EXPECT_EQ(Receive(server.get(), kRefusedMs), "");
 }
 
 TEST_P(LiveDatapath, ExplainsAServiceByItsName) {

@@ -106,9 +106,9 @@ class LiveNodes : public ::testing::TestWithParam<Routing> {
   const IpAddress& AddressOf(LabPod& pod, bool v4) { return pod.endpoint.addresses[v4 ? 0 : 1]; }
 
   // From a namespace to b.
-  bool Reaches(int netns, bool v4) {
+  bool Reaches(int netns, bool v4, int timeout_ms = 5000) {
     UniqueFd listener = ListenTcp(b().netns.get(), AddressOf(b(), v4), kPort);
-    UniqueFd client = ConnectTcp(netns, AddressOf(b(), v4), kPort);
+    UniqueFd client = ConnectTcp(netns, AddressOf(b(), v4), kPort, timeout_ms);
     if (!client.valid()) return false;
     UniqueFd server = AcceptTcp(listener.get());
     return server.valid() && send(client.get(), "x", 1, 0) == 1 && Receive(server.get()) == "x";
@@ -140,7 +140,7 @@ TEST_P(LiveNodes, TheReceiversNodeJudgesIngress) {
   state.endpoints["b/eth0"].ingress_set = "in";
   two_->Apply(state);
   EXPECT_TRUE(Reaches(a().netns.get(), true)) << one_->Drops() << '\n' << two_->Drops();
-  EXPECT_FALSE(Reaches(a().netns.get(), false));
+  EXPECT_FALSE(Reaches(a().netns.get(), false, kRefusedMs));
 }
 
 TEST_P(LiveNodes, AServiceLeadsToAnotherNode) {
@@ -173,6 +173,25 @@ TEST_P(LiveNodes, TheMtuOfRemotePodsIsTheUnderlaysLessTheOverhead) {
   ApplyBoth();
   EXPECT_EQ(one_->datapath().PodMtu(), 1500u);
   EXPECT_EQ(one_->datapath().RemotePodMtu(), GetParam() == Routing::kVxlan ? 1450u : 1500u);
+}
+
+TEST_P(LiveNodes, DatagramsLargerThanThePathArriveWhole) {
+  ApplyBoth();
+  const std::string text(20000, 'x');
+  for (const bool v4 : {true, false}) {
+    UniqueFd server = BindUdp(b().netns.get(), AddressOf(b(), v4), kPort);
+    UniqueFd client = BindUdp(a().netns.get(), AddressOf(a(), v4), 0);
+    ASSERT_TRUE(SendUdp(client.get(), AddressOf(b(), v4), kPort, text));
+    EXPECT_EQ(Receive(server.get()).size(), text.size()) << "IPv4 " << v4 << one_->Drops() << two_->Drops();
+  }
+}
+
+TEST_P(LiveNodes, FragmentsThatComeBeforeTheirHeadArrive) {
+  ApplyBoth();
+  const std::string text(3000, 'y');
+  UniqueFd server = BindUdp(b().netns.get(), AddressOf(b(), true), kPort);
+  SendFragmentsBackwards(a().netns.get(), AddressOf(a(), true), AddressOf(b(), true), kPort, text);
+  EXPECT_EQ(Receive(server.get()).size(), text.size()) << one_->Drops() << two_->Drops();
 }
 
 TEST_P(LiveNodes, PodsLeaveForTheOutsideUnderTheNodesAddress) {
