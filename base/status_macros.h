@@ -38,7 +38,7 @@ absl::Status ErrnoError(int error, absl::string_view context);
 
 #define ASSIGN_OR_RETURN(target, expression) \
   ASSIGN_OR_RETURN_INNER(FAIRLEAD_CONCAT(fairlead_result_, __LINE__), target, expression)
-#define ASSIGN_OR_RETURN_INNER(result, target, expression) \
-  auto result = (expression);                              \
-  if (!result.ok()) return result.status();                \
-  target = std::move(result).value()
+#define ASSIGN_OR_RETURN_INNER(result, target, expression)                                          \
+  auto result = (expression);               /* NOLINT(bugprone-macro-parentheses): a declaration */ \
+  if (!result.ok()) return result.status(); /* NOLINT(bugprone-macro-parentheses) */                \
+  target = std::move(result).value()        /* NOLINT(bugprone-macro-parentheses) */

@@ -87,6 +87,7 @@ absl::StatusOr<int> Flows(const FlowOptions& options, const Context& context) {
   std::vector<Flow> collected;
   int failed = 0;
   std::vector<std::thread> threads;
+  threads.reserve(cluster.agents.size());
   for (const NodeAgent& agent : cluster.agents) {
     threads.emplace_back([&] {
       const absl::Status status = agent.client.Flows(request, [&](const Flow& flow) {

@@ -56,7 +56,9 @@ absl::StatusOr<int> Logs(const LogOptions& options, const Context& context) {
   const std::vector<std::string> logs = LogsOf(paths, options.component);
   if (logs.empty()) {
     std::vector<std::string> known;
-    for (const std::string& log : LogsOf(paths, "")) known.push_back(std::filesystem::path(log).stem());
+    const std::vector<std::string> all = LogsOf(paths, "");
+    known.reserve(all.size());
+    for (const std::string& log : all) known.push_back(std::filesystem::path(log).stem());
     return absl::NotFoundError(absl::StrCat("no log of '", options.component, "'; there are: ",
                                             absl::StrJoin(known, ", "), ", and a NAMESPACE/POD's"));
   }

@@ -69,6 +69,7 @@ absl::StatusOr<std::vector<MatrixAnswer>> ScanFromAll(const std::vector<Source>&
   std::mutex mutex;
   std::atomic<size_t> next = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kProbesAtATime);
   for (unsigned i = 0; i < kProbesAtATime; ++i) {
     threads.emplace_back([&] {
       for (size_t at; (at = next++) < sources.size();) {

@@ -42,8 +42,8 @@ class Progress {
     const int64_t now_ns = SystemClock().MonotonicNs();
     std::cout << (style_.coloured() ? "\r\033[K" : "") << style_.Paint(Tone::kGood, "✓") << " "
               << absl::StrFormat("%-11s", what) << " " << absl::StrFormat("%-58s", detail) << " "
-              << style_.Paint(Tone::kFaint, absl::StrFormat("%6.2f s", Seconds(now_ns - step_ns_)))
-              << std::endl;
+              << style_.Paint(Tone::kFaint, absl::StrFormat("%6.2f s", Seconds(now_ns - step_ns_))) << "\n"
+              << std::flush;
     step_ns_ = now_ns;
   }
   // What is being waited for, on a terminal only; the next Done() takes its place.
