@@ -34,4 +34,6 @@ function(add_bpf_skeleton name)
   add_library(${name} INTERFACE)
   add_dependencies(${name} ${name}_skeleton)
   target_include_directories(${name} SYSTEM INTERFACE ${CMAKE_CURRENT_BINARY_DIR})
+  # Skeletons declare rodata of C's type, which clang has no name for in C++.
+  target_compile_definitions(${name} INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,Clang>:_Bool=bool>)
 endfunction()

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Programs that do the least: what measurements of ours are compared with. */
+#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
-
-#include <bpf/bpf_helpers.h>
 
 /* Index of the device whose other end gets the packets; set before loading. */
 const volatile __u32 floor_to_ifindex;

@@ -274,7 +274,8 @@ void ExpectHolds(const FakeKernel& kernel, const DesiredState& state) {
 uint32_t Seed() {
   static const uint32_t seed = [] {
     const char* given = std::getenv("FAIRLEAD_TEST_SEED");
-    const uint32_t s = given != nullptr ? static_cast<uint32_t>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
+    const uint32_t s =
+        given != nullptr ? static_cast<uint32_t>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
     std::printf("seed %u (FAIRLEAD_TEST_SEED repeats it)\n", s);
     return s;
   }();

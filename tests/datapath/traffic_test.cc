@@ -162,7 +162,7 @@ class TrafficTest : public ::testing::TestWithParam<bool> {
     UniqueFd fd = type == SOCK_STREAM ? UniqueFd() : BindUdp(netns, Pod("a"), 0);
     if (type == SOCK_STREAM) {
       // An ICMP error that comes while connect() still holds the socket counts from the second SYN on.
-    return ConnectTcp(netns, to, port, 3000).valid() ? 0 : errno;
+      return ConnectTcp(netns, to, port, 3000).valid() ? 0 : errno;
     }
     sockaddr_storage storage{};
     socklen_t size = 0;

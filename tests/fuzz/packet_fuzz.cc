@@ -51,9 +51,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                              FL_STAGE_NODE_EGRESS, FL_STAGE_OVERLAY_INGRESS};
   const fl_stage stage = stages[choice % 5];
   const bool pod_side = stage == FL_STAGE_POD_EGRESS || stage == FL_STAGE_POD_INGRESS;
-  const uint32_t ifindex = pod_side                             ? world.a().ifindex
+  const uint32_t ifindex = pod_side                            ? world.a().ifindex
                            : stage == FL_STAGE_OVERLAY_INGRESS ? world.overlay_ifindex()
-                                                                : world.node_ifindex();
+                                                               : world.node_ifindex();
   Bytes frame(kMacs);
   std::copy(world.a().host_mac.begin(), world.a().host_mac.end(), frame.begin());
   std::copy(world.a().mac.begin(), world.a().mac.end(), frame.begin() + 6);

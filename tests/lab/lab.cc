@@ -48,7 +48,8 @@ Lab::Lab(const std::string& manifests, const std::vector<std::string>& up_option
   }
   std::vector<std::string> args{"lab", "up", "--name", name_, "-f", "-"};
   args.insert(args.end(), up_options.begin(), up_options.end());
-  if (const char* routing = std::getenv("FAIRLEAD_TEST_ROUTING")) args.insert(args.end(), {"--routing", routing});
+  if (const char* routing = std::getenv("FAIRLEAD_TEST_ROUTING"))
+    args.insert(args.end(), {"--routing", routing});
   const Output run = test::Fairlead(args, manifests, 90'000);
   up_ = run.exit_code == 0;
   if (!up_) ADD_FAILURE() << run.out << run.err << Fairlead({"lab", "logs", "-n", "30"}).out;

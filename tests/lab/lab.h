@@ -32,9 +32,10 @@ class Lab {
 
   // `fairlead ARGS...` of this lab.
   Output Fairlead(const std::vector<std::string>& args, const std::string& input = "",
-               int timeout_ms = 60'000) const;
+                  int timeout_ms = 60'000) const;
   // A command inside; and fairlead-probe with JSON output.
-  Output Exec(const std::string& where, const std::vector<std::string>& command, int timeout_ms = 60'000) const;
+  Output Exec(const std::string& where, const std::vector<std::string>& command,
+              int timeout_ms = 60'000) const;
   nlohmann::json ProbeJson(const std::string& where, std::vector<std::string> args,
                            int timeout_ms = 60'000) const;
   // What became of one question: "ok", "refused", "timeout", ...

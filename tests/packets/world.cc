@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -393,12 +394,15 @@ std::vector<fl_event> World::TakeEvents() {
 
 Outcome World::RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame, uint32_t ifindex,
                       uint32_t gso_size) {
-  static constexpr const char* kNames[] = {
-      [FL_STAGE_POD_EGRESS] = "pod_egress",           [FL_STAGE_POD_INGRESS] = "pod_ingress",
-      [FL_STAGE_NODE_INGRESS] = "node_ingress",       [FL_STAGE_NODE_EGRESS] = "node_egress",
-      [FL_STAGE_OVERLAY_INGRESS] = "overlay_ingress", [FL_STAGE_SOCKET] = "",
-      [FL_STAGE_OVERLAY_EGRESS] = "overlay_egress",   [FL_STAGE_REASSEMBLED] = "reassembled"};
-  bpf_program* program = bpf_object__find_program_by_name(programs->obj, kNames[stage]);
+  // Programs are named after their stages.
+  constexpr const char* kStages[] = {
+#define FL_STAGE_NAME(constant, name) name,
+      FL_STAGES(FL_STAGE_NAME)
+#undef FL_STAGE_NAME
+  };
+  std::string name = kStages[stage];
+  std::replace(name.begin(), name.end(), '-', '_');
+  bpf_program* program = bpf_object__find_program_by_name(programs->obj, name.c_str());
   Outcome outcome;
   outcome.frame.resize(frame.size() + 512);
   __sk_buff context{};
@@ -409,7 +413,7 @@ Outcome World::RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame
               .data_size_out = static_cast<__u32>(outcome.frame.size()), .ctx_in = &context,
               .ctx_size_in = sizeof(context));
   if (bpf_prog_test_run_opts(bpf_program__fd(program), &options) != 0)
-    Die(std::string("run ") + kNames[stage] + ": " + std::strerror(errno));
+    Die("run " + name + ": " + std::strerror(errno));
   outcome.action = static_cast<int>(options.retval);
   outcome.frame.resize(options.data_size_out);
   return outcome;
