@@ -15,7 +15,9 @@ constexpr char kDetailsPayload[] = "fairlead/cni/details";
 
 absl::Status CniError(int code, absl::string_view message, absl::string_view details) {
   absl::Status status(absl::StatusCode::kUnknown, message);
-  status.SetPayload(kCodePayload, absl::Cord(absl::StrCat(code)));
+  const std::string number = absl::StrCat(code);
+  // By a view: clang and GCC spell the symbol of the constructor from std::string differently.
+  status.SetPayload(kCodePayload, absl::Cord(absl::string_view(number)));
   if (!details.empty()) status.SetPayload(kDetailsPayload, absl::Cord(details));
   return status;
 }
