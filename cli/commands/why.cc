@@ -27,7 +27,13 @@ struct WhyOptions {
 struct Answer {
   std::string node;
   WhyReply reply;
+  // The packet does not come here, as an earlier node refuses it; what would happen if it did.
+  bool supposed = false;
 };
+
+bool Passed(const WhyReply& reply) {
+  return reply.verdict() == observer::v1::FORWARDED;
+}
 
 WhyRequest RequestOf(const Question& question, const WhyOptions& options) {
   WhyRequest request;
@@ -60,17 +66,34 @@ absl::StatusOr<std::vector<Answer>> Ask(const Cluster& cluster, const Question& 
     if (!reply.source().empty()) request.set_source_address(reply.source());
     if (!reply.destination().empty()) request.set_destination_address(reply.destination());
     if (reply.destination_port() != 0) request.set_port(reply.destination_port());
-    const bool goes_on = reply.verdict() == observer::v1::FORWARDED && !next.empty() && next != agent->node;
+    const bool goes_on = Passed(reply) && !next.empty() && next != agent->node;
     answers.push_back({agent->node, std::move(reply)});
     agent = goes_on ? cluster.Find(next) : nullptr;
   }
   return answers;
 }
 
+// Who is refused by the source's policies may be refused by the destination's as well, and the change that
+// would allow it has to name both. On one node the programs stop at the first refusal; another can be asked.
+void AskBeyondEgress(const Cluster& cluster, const Names& names, WhyRequest request,
+                     std::vector<Answer>& answers) {
+  const Answer& last = answers.back();
+  if (!absl::StrContains(last.reply.reason(), "egress policy")) return;
+  const std::string& bytes = last.reply.destination();
+  const auto address = IpAddress::FromBytes(absl::string_view(bytes.data(), bytes.size()));
+  const NamedAddress* pod = address.ok() ? names.Find(*address) : nullptr;
+  const NodeAgent* agent = pod == nullptr || pod->node == last.node ? nullptr : cluster.Find(pod->node);
+  if (agent == nullptr) return;
+  request.set_destination_address(bytes);
+  if (last.reply.destination_port() != 0) request.set_port(last.reply.destination_port());
+  auto reply = agent->client.Why(request);
+  if (reply.ok()) answers.push_back({agent->node, *std::move(reply), true});
+}
+
 std::string OriginText(const control::v1::RuleOrigin& origin) {
   if (origin.kind().empty() && origin.name().empty()) return "";
   std::string text = absl::StrCat(origin.kind(), " ", origin.namespace_(), "/", origin.name());
-  if (origin.isolating_size() > 1)
+  if (origin.isolating_size() > 0)
     text = absl::StrCat(origin.kind(), " ", absl::StrJoin(origin.isolating(), ", "));
   if (!origin.place().empty()) absl::StrAppend(&text, ", ", origin.place());
   return text;
@@ -110,7 +133,10 @@ void AddRemedy(WhyReply& reply, const Question& question, const Names& names) {
 }
 
 void PrintStages(const Answer& answer, bool several, const Style& style) {
-  if (several) std::cout << style.Paint(Tone::kFaint, absl::StrCat("on ", answer.node)) << "\n";
+  if (several) {
+    const char* supposed = answer.supposed ? ", if it came so far" : "";
+    std::cout << style.Paint(Tone::kFaint, absl::StrCat("on ", answer.node, supposed)) << "\n";
+  }
   for (const auto& stage : answer.reply.stages()) {
     std::cout << "  " << (stage.passed() ? style.Paint(Tone::kGood, "✓") : style.Paint(Tone::kBad, "✗"))
               << " " << absl::StrFormat("%-14s", stage.name()) << " " << stage.detail();
@@ -120,9 +146,27 @@ void PrintStages(const Answer& answer, bool several, const Style& style) {
   }
   const std::string origin = OriginText(answer.reply.origin());
   if (!origin.empty()) {
-    std::cout << "    " << (answer.reply.verdict() == observer::v1::FORWARDED ? "allowed by " : "denied by ")
+    std::cout << "    " << (Passed(answer.reply) ? "allowed by " : "denied by ")
               << style.Paint(Tone::kName, origin) << "\n";
   }
+}
+
+// The node that refuses, or the last one.
+const WhyReply& VerdictOf(const std::vector<Answer>& answers) {
+  for (const Answer& answer : answers) {
+    if (!Passed(answer.reply)) return answer.reply;
+  }
+  return answers.back().reply;
+}
+
+// Every policy that is needed, as documents of one file.
+std::string RemedyYamlOf(const std::vector<Answer>& answers) {
+  std::string yaml;
+  for (const Answer& answer : answers) {
+    if (answer.reply.remedy_yaml().empty()) continue;
+    absl::StrAppend(&yaml, yaml.empty() ? "" : "---\n", answer.reply.remedy_yaml());
+  }
+  return yaml;
 }
 
 void PrintText(const Question& question, const std::vector<Answer>& answers, const Names& names,
@@ -136,22 +180,29 @@ void PrintText(const Question& question, const std::vector<Answer>& answers, con
             << style.Paint(Tone::kName, question.destination_name) << " (" << destination << ") "
             << ProtocolName(question.protocol) << "\n";
   for (const Answer& answer : answers) PrintStages(answer, answers.size() > 1, style);
-  const WhyReply& last = answers.back().reply;
-  if (last.verdict() == observer::v1::FORWARDED) {
-    const std::string end = NameOrAddress(names, last.destination());
+  const WhyReply& verdict = VerdictOf(answers);
+  if (Passed(verdict)) {
+    const std::string end = NameOrAddress(names, verdict.destination());
     std::cout << style.Paint(Tone::kGood, "allowed") << ": it reaches "
-              << (end.empty() ? question.destination_name : absl::StrCat(end, ":", last.destination_port()))
+              << (end.empty() ? question.destination_name
+                              : absl::StrCat(end, ":", verdict.destination_port()))
               << "\n";
     return;
   }
-  std::cout << style.Paint(Tone::kBad, last.verdict() == observer::v1::REJECTED ? "rejected" : "denied")
-            << ": " << last.reason() << "\n";
-  if (!last.remedy().empty()) std::cout << "to allow it: " << last.remedy() << "\n";
-  if (!last.remedy_yaml().empty()) {
-    std::cout << "\n";
-    for (const absl::string_view line : absl::StrSplit(absl::StripSuffix(last.remedy_yaml(), "\n"), '\n')) {
-      std::cout << "    " << style.Paint(Tone::kFaint, line) << "\n";
-    }
+  std::cout << style.Paint(Tone::kBad, verdict.verdict() == observer::v1::REJECTED ? "rejected" : "denied")
+            << ": " << verdict.reason() << "\n";
+  std::string yaml;
+  for (const Answer& answer : answers) {
+    if (!answer.reply.remedy().empty()) std::cout << "to allow it: " << answer.reply.remedy() << "\n";
+  }
+  for (const absl::string_view line : absl::StrSplit(RemedyYamlOf(answers), '\n', absl::SkipEmpty())) {
+    std::cout << (yaml.empty() ? "\n" : "") << "    " << style.Paint(Tone::kFaint, line) << "\n";
+    yaml = std::string(line);
+  }
+  if (absl::StrContains(verdict.reason(), "egress policy") && answers.size() == 1) {
+    std::cout << style.Paint(Tone::kFaint,
+                             "(the destination's policies were not asked; ask again after the change)")
+              << "\n";
   }
 }
 
@@ -160,19 +211,20 @@ void PrintJson(const Question& question, const std::vector<Answer>& answers) {
   for (const Answer& answer : answers) {
     nlohmann::json hop = ToJson(answer.reply);
     hop["node"] = answer.node;
+    hop["supposed"] = answer.supposed;
     hops.push_back(hop);
   }
-  const WhyReply& last = answers.back().reply;
+  const WhyReply& verdict = VerdictOf(answers);
   std::cout << nlohmann::json{{"source", question.source_name},
                               {"sourceAddress", question.source.ToString()},
                               {"destination", question.destination_name},
                               {"destinationAddress", question.destination.ToString()},
                               {"port", question.port},
                               {"protocol", question.protocol},
-                              {"allowed", last.verdict() == observer::v1::FORWARDED},
-                              {"reason", last.reason()},
-                              {"remedy", last.remedy()},
-                              {"remedyYaml", last.remedy_yaml()},
+                              {"allowed", Passed(verdict)},
+                              {"reason", verdict.reason()},
+                              {"remedy", verdict.remedy()},
+                              {"remedyYaml", RemedyYamlOf(answers)},
                               {"hops", hops}}
                    .dump(2)
             << "\n";
@@ -184,15 +236,16 @@ absl::StatusOr<int> Why(const WhyOptions& options, const Context& context) {
   ASSIGN_OR_RETURN(const Cluster cluster, Cluster::Open(context));
   const Names names = cluster.LoadNames();
   ASSIGN_OR_RETURN(const Question question, Resolve(source, destination, names, {.ipv6 = options.ipv6}));
-  ASSIGN_OR_RETURN(std::vector<Answer> answers, Ask(cluster, question, RequestOf(question, options)));
-  WhyReply& last = answers.back().reply;
-  if (last.verdict() != observer::v1::FORWARDED) AddRemedy(last, question, names);
+  const WhyRequest request = RequestOf(question, options);
+  ASSIGN_OR_RETURN(std::vector<Answer> answers, Ask(cluster, question, request));
+  AskBeyondEgress(cluster, names, request, answers);
+  for (Answer& answer : answers) AddRemedy(answer.reply, question, names);
   if (context.json()) {
     PrintJson(question, answers);
   } else {
     PrintText(question, answers, names, context.style());
   }
-  return last.verdict() == observer::v1::FORWARDED ? 0 : kFailed;
+  return Passed(VerdictOf(answers)) ? 0 : kFailed;
 }
 
 }  // namespace
