@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Programs that do the least: what measurements of ours are compared with. */
-#include <bpf/bpf_helpers.h>
+/* clang-format off: the helpers need the kernel's types before them. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+
+#include <bpf/bpf_helpers.h>
+/* clang-format on */
 
 /* Index of the device whose other end gets the packets; set before loading. */
 const volatile __u32 floor_to_ifindex;
