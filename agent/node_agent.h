@@ -27,8 +27,10 @@ struct NodeAgentOptions {
   std::string node;
   std::string state_file;  // its folder must exist
   std::chrono::milliseconds verify_interval = std::chrono::seconds(30);
-  std::chrono::milliseconds save_delay = std::chrono::milliseconds(200);
-  std::chrono::milliseconds save_interval = std::chrono::seconds(5);
+  // Short: an agent that dies in between starts from the older state and holds it until a controller
+  // answers.
+  std::chrono::milliseconds save_delay = std::chrono::milliseconds(0);
+  std::chrono::milliseconds save_interval = std::chrono::milliseconds(200);
 };
 
 class NodeAgent : public SyncHandler, public EndpointSink {

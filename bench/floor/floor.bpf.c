@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Programs that do the least: what measurements of ours are compared with. */
-/* clang-format off: the helpers need the kernel's types before them. */
+/* The helpers need the kernel's types before them. */
+/* clang-format off */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
