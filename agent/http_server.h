@@ -17,7 +17,7 @@ namespace fairlead::agent {
 
 class HttpServer {
  public:
-  static constexpr size_t kMaxRequest = 8 * 1024;
+  static constexpr size_t kMaxRequest = 8192;  // bytes
   static constexpr size_t kMaxConnections = 64;
 
   // `listen`: ADDRESS:PORT with a literal address, IPv6 in brackets; port 0 picks one. On the loop's

@@ -127,6 +127,7 @@ void WaitForEnd() {
 }
 
 absl::Status Serve(Options options) {
+  RETURN_IF_ERROR(CheckOptions(options.sync));
   RETURN_IF_ERROR(MakeFolder(options.run_dir));
   RETURN_IF_ERROR(MakeFolder(options.state_dir));
   ASSIGN_OR_RETURN(const UniqueFd run_lock, LockFolder(options.run_dir));

@@ -218,6 +218,7 @@ std::vector<ResourceError> NodeAgent::TakePush(Push push) {
   }
   if (!push.errors.empty()) return std::move(push.errors);
   std::vector<ResourceId> changed;
+  changed.reserve(push.changes.size());
   for (const Change& change : push.changes) changed.push_back(change.id);
   std::vector<ResourceError> errors = state_.Stage(std::move(push.changes));
   if (errors.empty() && !state_.has_config()) {
@@ -229,12 +230,16 @@ std::vector<ResourceError> NodeAgent::TakePush(Push push) {
   }
   const bool complete_before = std::exchange(complete_, complete_ || push.complete);
   absl::StatusOr<std::vector<ResourceError>> applied = Apply(/*verify=*/false, changed);
-  errors = applied.ok() ? *std::move(applied)
-                        : std::vector<ResourceError>{{{}, std::string(applied.status().message())}};
+  const bool answered = applied.ok();
+  if (answered) {
+    errors = *std::move(applied);
+  } else {
+    errors.push_back({{}, std::string(applied.status().message()), {}});
+  }
   if (!errors.empty()) {
     state_.Rollback();
     complete_ = complete_before;
-    if (applied.ok() && state_.has_config()) (void)Apply(/*verify=*/false, {});
+    if (answered && state_.has_config()) (void)Apply(/*verify=*/false, {});
     return errors;
   }
   state_.Commit();
@@ -261,6 +266,7 @@ void NodeAgent::NoteRefusals(std::vector<ResourceError>& errors, const PolicyNam
 
 void NodeAgent::ShowRefusals() {
   std::vector<std::string> reasons;
+  reasons.reserve(refused_.size());
   for (const auto& [id, error] : refused_)
     reasons.push_back(absl::StrCat(NameOf(error), ": ", error.message));
   conditions_.Set("PolicyRealised", reasons.empty(), Summary(reasons));

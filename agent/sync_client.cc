@@ -131,8 +131,7 @@ class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::S
   std::promise<void> done_;
 };
 
-absl::StatusOr<std::unique_ptr<SyncClient>> SyncClient::Create(EventLoop* loop, SyncHandler* handler,
-                                                               SyncOptions options) {
+absl::Status CheckOptions(const SyncOptions& options) {
   if (!absl::StartsWith(options.controller, kUnix) &&
       (options.tls_ca.empty() || options.tls_cert.empty() || options.tls_key.empty())) {
     return absl::InvalidArgumentError(
@@ -140,7 +139,12 @@ absl::StatusOr<std::unique_ptr<SyncClient>> SyncClient::Create(EventLoop* loop, 
                      ": only unix:/PATH goes without TLS; give --tls-ca, --tls-cert and --tls-key"));
   }
   // Read once now, so that a mistyped path is told at the start.
-  RETURN_IF_ERROR(Credentials(options).status());
+  return Credentials(options).status();
+}
+
+absl::StatusOr<std::unique_ptr<SyncClient>> SyncClient::Create(EventLoop* loop, SyncHandler* handler,
+                                                               SyncOptions options) {
+  RETURN_IF_ERROR(CheckOptions(options));
   return absl::WrapUnique(new SyncClient(loop, handler, std::move(options)));
 }
 

@@ -44,9 +44,12 @@ struct SyncOptions {
   int64_t max_delay_ns = 10'000'000'000;
 };
 
+// INVALID_ARGUMENT when the options do not fit together; NOT_FOUND when a file is not there.
+absl::Status CheckOptions(const SyncOptions& options);
+
 class SyncClient {
  public:
-  // `loop` and `handler` must outlive it. INVALID_ARGUMENT when the options do not fit together.
+  // `loop` and `handler` must outlive it. Checks the options.
   static absl::StatusOr<std::unique_ptr<SyncClient>> Create(EventLoop* loop, SyncHandler* handler,
                                                             SyncOptions options);
   // After the loop's end, or on its thread.
