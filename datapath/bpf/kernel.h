@@ -39,6 +39,17 @@
 /* Keeps the compiler from using what it knows about `variable`, so that a check stays for the verifier. */
 #define OPAQUE(variable) asm volatile("" : "+r"(variable))
 
+/* `size` (a constant) bytes of the packet's headers at `offset`: from its linear part where they lie there,
+ * which is cheaper than the helper. 0 when they are there. */
+static __always_inline long load(struct __sk_buff *ctx, __u32 offset, void *to, __u32 size) {
+  void *at = (void *)(long)ctx->data + (offset & 0x3fff);
+  if (offset <= 0x3fff && at + size <= (void *)(long)ctx->data_end) {
+    __builtin_memcpy(to, __builtin_assume_aligned(at, 4), size);
+    return 0;
+  }
+  return bpf_skb_load_bytes(ctx, offset, to, size);
+}
+
 /* The one entry of an array map. */
 static __always_inline void *only_entry(void *map) {
   __u32 zero = 0;

@@ -43,7 +43,7 @@ GLOBAL int parse_headers(struct __sk_buff *ctx, struct packet *p) {
   struct ethhdr eth;
   __builtin_memset(p, 0, sizeof(*p));
   p->length = ctx->len - sizeof(eth);
-  if (bpf_skb_load_bytes(ctx, 0, &eth, sizeof(eth))) return FL_REASON_MALFORMED;
+  if (load(ctx, 0, &eth, sizeof(eth))) return FL_REASON_MALFORMED;
   __builtin_memcpy(p->mac, eth.h_source, sizeof(p->mac));
   if (ctx->vlan_present) return FL_REASON_UNSUPPORTED_PROTOCOL;
   if (eth.h_proto == bpf_htons(ETH_P_ARP)) {

@@ -32,7 +32,8 @@ struct network {
 /* IPv4 header at `l3`. `quoted`: inside an ICMP error, where the packet behind it is cut off. */
 static __always_inline int parse_ipv4(struct __sk_buff *ctx, __u32 l3, bool quoted, struct network *n) {
   struct iphdr ip;
-  if (bpf_skb_load_bytes(ctx, l3, &ip, sizeof(ip))) return FL_REASON_MALFORMED;
+  if (quoted ? bpf_skb_load_bytes(ctx, l3, &ip, sizeof(ip)) : load(ctx, l3, &ip, sizeof(ip)))
+    return FL_REASON_MALFORMED;
   __u32 header = ip.ihl * 4;
   __u32 total = bpf_ntohs(ip.tot_len);
   __u32 present = ctx->len - l3;
@@ -87,7 +88,8 @@ static __always_inline bool is_extension(__u8 next) {
 
 static __always_inline int parse_ipv6(struct __sk_buff *ctx, __u32 l3, bool quoted, struct network *n) {
   struct ipv6hdr ip;
-  if (bpf_skb_load_bytes(ctx, l3, &ip, sizeof(ip))) return FL_REASON_MALFORMED;
+  if (quoted ? bpf_skb_load_bytes(ctx, l3, &ip, sizeof(ip)) : load(ctx, l3, &ip, sizeof(ip)))
+    return FL_REASON_MALFORMED;
   __u32 total = bpf_ntohs(ip.payload_len) + sizeof(ip);
   __u32 present = ctx->len - l3;
   if (ip.payload_len == 0 && ctx->gso_size) total = present; /* BIG TCP */

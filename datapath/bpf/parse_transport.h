@@ -73,8 +73,7 @@ static __always_inline int parse_tcp(struct __sk_buff *ctx, struct packet *p, __
     __u8 flags;
     __u8 rest[6];
   } tcp;
-  if (p->l4 + sizeof(tcp) > end || bpf_skb_load_bytes(ctx, p->l4, &tcp, sizeof(tcp)))
-    return FL_REASON_MALFORMED;
+  if (p->l4 + sizeof(tcp) > end || load(ctx, p->l4, &tcp, sizeof(tcp))) return FL_REASON_MALFORMED;
   __u32 header = (tcp.offset >> 4) * 4;
   if (header < sizeof(tcp) || p->l4 + header > end) return FL_REASON_MALFORMED;
   p->tuple.source_port = tcp.ports.source;
@@ -93,8 +92,7 @@ static __always_inline int parse_udp(struct __sk_buff *ctx, struct packet *p, __
     __be16 length;
     __be16 checksum;
   } udp;
-  if (p->l4 + sizeof(udp) > end || bpf_skb_load_bytes(ctx, p->l4, &udp, sizeof(udp)))
-    return FL_REASON_MALFORMED;
+  if (p->l4 + sizeof(udp) > end || load(ctx, p->l4, &udp, sizeof(udp))) return FL_REASON_MALFORMED;
   __u32 length = bpf_ntohs(udp.length);
   if (length < sizeof(udp) || (p->l4 + length > end && p->fragment == FRAGMENT_NONE))
     return FL_REASON_MALFORMED;
