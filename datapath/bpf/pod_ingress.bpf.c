@@ -28,6 +28,13 @@ static __always_inline int find_receiver(struct scratch *s, __u32 ifindex) {
   return s->flow.to.endpoint ? FL_REASON_FORWARDED : FL_REASON_NOT_PROGRAMMED;
 }
 
+/* The node's own reports and solicitations to groups on the link: they belong to no connection. */
+static __always_inline int admit_multicast(struct scratch *s, __u32 ifindex) {
+  struct fl_endpoint *e = endpoint_at(endpoint_of_device(ifindex));
+  if (!e || !(e->flags & FL_ENDPOINT_READY)) return FL_REASON_NOT_PROGRAMMED;
+  return s->flow.own ? FL_REASON_FORWARDED : FL_REASON_MULTICAST;
+}
+
 SEC("tc")
 int pod_ingress(struct __sk_buff *ctx) {
   int reason = FL_REASON_FORWARDED;
@@ -36,6 +43,10 @@ int pod_ingress(struct __sk_buff *ctx) {
   if (reason) return drop(s, reason);
   if (s->packet.kind == PACKET_NEIGHBOUR) return TC_ACT_OK;
   s->flow.own = is_own(ctx);
+  if (address_is_multicast(&s->packet.tuple.destination)) {
+    reason = admit_multicast(s, ctx->ifindex);
+    return reason ? drop(s, reason) : TC_ACT_OK;
+  }
 
   connection_find(&s->packet, &s->flow);
   reason = find_receiver(s, ctx->ifindex);

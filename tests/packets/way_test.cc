@@ -20,6 +20,16 @@ TEST_P(WayTest, APacketForTheNodeStaysWithItsStack) {
   EXPECT_EQ(outcome.trace.hop, FL_HOP_HOST);
 }
 
+TEST_P(WayTest, OnlyTheNodesOwnMulticastReachesItsPods) {
+  const Packet report = Ip{node(), Address(ipv6() ? "ff02::16" : "224.0.0.22")} / Udp{1, 2};
+  EXPECT_EQ(world.ToPod(world.a(), report, {.own = true}).action, kPass);
+  EXPECT_TRUE(DroppedFor(FL_REASON_MULTICAST, world.ToPod(world.a(), report)));
+  fl_endpoint endpoint = world.endpoint(world.a());
+  endpoint.flags &= ~FL_ENDPOINT_READY;
+  world.SetEndpoint(world.a(), endpoint);
+  EXPECT_TRUE(DroppedFor(FL_REASON_NOT_PROGRAMMED, world.ToPod(world.a(), report, {.own = true})));
+}
+
 TEST_P(WayTest, DirectRoutingHandsToTheNextHopWithOneHopLess) {
   Outcome outcome = world.FromPod(world.a(), Ip{a(), remote()} / Tcp{1234, 80});
   ASSERT_TRUE(WentOn(outcome));
