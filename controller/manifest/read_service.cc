@@ -41,6 +41,7 @@ ServicePortObject ReadPort(const At& at, bool has_node_port, Problems* problems)
 void ReadPorts(Fields& spec, ServiceObject* service, Problems* problems) {
   std::set<std::string> names;
   std::set<std::pair<policy::Protocol, uint16_t>> numbers;
+  std::set<std::pair<policy::Protocol, uint16_t>> node_ports;
   const std::vector<At> items = spec.List("ports");
   if (items.size() > kMaxPorts) spec.Add("ports", absl::StrCat("must have at most ", kMaxPorts, " entries"));
   for (const At& item : items) {
@@ -55,6 +56,10 @@ void ReadPorts(Fields& spec, ServiceObject* service, Problems* problems) {
     if (!numbers.emplace(port.protocol, port.port).second) {
       problems->Add(line, item.path + ".port",
                     absl::StrCat(port.port, "/", policy::ToString(port.protocol), " is there twice"));
+    }
+    if (port.node_port != 0 && !node_ports.emplace(port.protocol, port.node_port).second) {
+      problems->Add(line, item.path + ".nodePort",
+                    absl::StrCat(port.node_port, "/", policy::ToString(port.protocol), " is there twice"));
     }
     service->ports.push_back(std::move(port));
   }

@@ -21,7 +21,7 @@ void ResolveNamespaces(const std::map<ObjectKey, Object>& objects, Cluster* clus
 Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
                        const Cluster* before) {
   Cluster cluster;
-  ResolveNodes(objects, &cluster);
+  ResolveNodes(objects, before, &cluster);
   ResolveNamespaces(objects, &cluster);
   ResolvePods(objects, &cluster);
   ResolveServices(objects, settings, before, &cluster);

@@ -54,12 +54,14 @@ struct Cluster {
   std::vector<std::string> unplaced;  // pods "namespace/name" that no node takes, with the reason
 };
 
-// `before`, when given, is what this controller said last: Services keep what they were given then.
+// `before`, when given, is what this controller said last: Services keep what they were given then,
+// an object that newly contradicts another keeps its last good version, and of two that contradict
+// each other the one that was there first stays.
 Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
                        const Cluster* before);
 
 // The steps, each in a file of its own.
-void ResolveNodes(const std::map<ObjectKey, Object>& objects, Cluster* cluster);
+void ResolveNodes(const std::map<ObjectKey, Object>& objects, const Cluster* before, Cluster* cluster);
 void ResolvePods(const std::map<ObjectKey, Object>& objects, Cluster* cluster);
 void ResolveServices(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
                      const Cluster* before, Cluster* cluster);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
@@ -20,6 +21,7 @@ std::vector<Family> FamiliesOf(const ServiceObject& service, const ClusterSettin
   for (size_t i = families.size(); i < service.cluster_ips.size(); ++i)
     families.push_back(FamilyOf(service.cluster_ips[i]));
   std::vector<Family> offered;
+  offered.reserve(settings.service_cidrs.size());
   for (const IpPrefix& range : settings.service_cidrs) offered.push_back(FamilyOf(range.address()));
   if (families.empty() && !offered.empty()) families.push_back(offered.front());
   bool wants_both = service.family_policy == FamilyPolicy::kPreferDualStack ||
@@ -37,53 +39,40 @@ class ServiceResolver {
   ServiceResolver(const ClusterSettings& settings, const Cluster* before, Cluster* cluster)
       : settings_(settings), before_(before), cluster_(*cluster), allocator_(settings) {}
 
-  // What the manifests give comes first; those that contradict an earlier one are refused.
-  void TakeGiven(const Object& object, const ServiceObject& stated) {
-    ClusterService service;
-    service.namespace_name = object.key.namespace_name;
-    service.name = object.key.name;
-    service.object = stated;
-    service.uid = stated.uid.empty()
-                      ? ContentHash().Add("Service").Add(service.namespace_name).Add(service.name).Uuid()
-                      : stated.uid;
-    std::string owner = absl::StrCat(service.namespace_name, "/", service.name);
-    std::string problem;
-    if (!stated.headless) service.families = FamiliesOf(stated, settings_);
-    if (stated.family_policy == FamilyPolicy::kRequireDualStack && !stated.headless &&
-        service.families.size() < 2) {
-      problem = "spec.ipFamilyPolicy: RequireDualStack needs two Service ranges (--service-cidr V4,V6)";
+  // What the manifests give comes first, and of that what was given before; what contradicts an
+  // earlier one is refused, and keeps its last good version.
+  void TakeGiven(const std::map<ObjectKey, Object>& objects) {
+    std::vector<const Object*> changed;
+    for (const auto& [key, object] : objects) {
+      const auto* stated = std::get_if<ServiceObject>(&object.body);
+      if (stated == nullptr || stated->type == ServiceType::kExternalName) continue;
+      where_[OwnerOf(key)] = object.where;
+      if (!HadBefore(OwnerOf(key), *stated) || !Take(key, *stated).empty()) changed.push_back(&object);
     }
-    for (const IpAddress& address : stated.cluster_ips) {
-      if (!problem.empty()) break;
-      problem = Prefixed("spec.clusterIP: ", allocator_.TakeAddress(address, owner));
+    for (const Object* object : changed) {
+      std::string problem = Take(object->key, std::get<ServiceObject>(object->body));
+      if (problem.empty()) continue;
+      if (const ClusterService* old = LastGood(OwnerOf(object->key))) {
+        ServiceObject again = old->object;
+        again.cluster_ips = old->cluster_ips;
+        if (Take(object->key, again).empty()) problem += "; the last good version stays in force";
+      }
+      cluster_.rejections.push_back({object->key.ToString(), object->where, problem});
     }
-    for (size_t i = 0; i < stated.ports.size() && problem.empty(); ++i) {
-      if (stated.ports[i].node_port == 0) continue;
-      problem = Prefixed(absl::StrCat("spec.ports[", i, "].nodePort: "),
-                         allocator_.TakeNodePort(stated.ports[i].node_port, stated.ports[i].protocol, owner));
-    }
-    if (!problem.empty()) {
-      cluster_.rejections.push_back({object.key.ToString(), object.where, problem});
-      return;
-    }
-    service.cluster_ips = stated.cluster_ips;
-    where_[owner] = object.where;
-    cluster_.services.emplace(owner, std::move(service));
   }
 
   // Then what Services were given last time, where it is still free.
   void KeepAllocated() {
-    if (before_ == nullptr) return;
     for (auto& [owner, service] : cluster_.services) {
-      auto old = before_->services.find(owner);
-      if (old == before_->services.end() || service.object.headless) continue;
+      const ClusterService* old = LastGood(owner);
+      if (old == nullptr || service.object.headless) continue;
       for (size_t i = service.cluster_ips.size(); i < service.families.size(); ++i) {
-        for (const IpAddress& address : old->second.cluster_ips) {
+        for (const IpAddress& address : old->cluster_ips) {
           if (FamilyOf(address) != service.families[i] || i != service.cluster_ips.size()) continue;
           if (allocator_.TakeAddress(address, owner).empty()) service.cluster_ips.push_back(address);
         }
       }
-      KeepNodePorts(owner, old->second, &service);
+      KeepNodePorts(owner, *old, &service);
     }
   }
 
@@ -100,6 +89,61 @@ class ServiceResolver {
   }
 
  private:
+  static std::string OwnerOf(const ObjectKey& key) { return absl::StrCat(key.namespace_name, "/", key.name); }
+
+  const ClusterService* LastGood(const std::string& owner) const {
+    if (before_ == nullptr) return nullptr;
+    auto service = before_->services.find(owner);
+    return service == before_->services.end() ? nullptr : &service->second;
+  }
+
+  // Did the Service hold all addresses and node ports that it states now?
+  bool HadBefore(const std::string& owner, const ServiceObject& stated) const {
+    const ClusterService* old = LastGood(owner);
+    if (old == nullptr) return false;
+    for (const IpAddress& address : stated.cluster_ips) {
+      if (std::find(old->cluster_ips.begin(), old->cluster_ips.end(), address) == old->cluster_ips.end())
+        return false;
+    }
+    return std::all_of(stated.ports.begin(), stated.ports.end(), [&](const ServicePortObject& port) {
+      return port.node_port == 0 ||
+             std::any_of(old->object.ports.begin(), old->object.ports.end(),
+                         [&](const ServicePortObject& other) {
+                           return other.node_port == port.node_port && other.protocol == port.protocol;
+                         });
+    });
+  }
+
+  // "" when the Service is in, otherwise what it contradicts.
+  std::string Take(const ObjectKey& key, const ServiceObject& stated) {
+    ClusterService service;
+    service.namespace_name = key.namespace_name;
+    service.name = key.name;
+    service.object = stated;
+    service.uid = stated.uid.empty()
+                      ? ContentHash().Add("Service").Add(key.namespace_name).Add(key.name).Uuid()
+                      : stated.uid;
+    if (!stated.headless) service.families = FamiliesOf(stated, settings_);
+    if (stated.family_policy == FamilyPolicy::kRequireDualStack && !stated.headless &&
+        service.families.size() < 2) {
+      return "spec.ipFamilyPolicy: RequireDualStack needs two Service ranges (--service-cidr V4,V6)";
+    }
+    for (const IpAddress& address : stated.cluster_ips) {
+      std::string problem = Prefixed("spec.clusterIP: ", allocator_.TakeAddress(address, OwnerOf(key)));
+      if (!problem.empty()) return problem;
+    }
+    for (size_t i = 0; i < stated.ports.size(); ++i) {
+      const ServicePortObject& port = stated.ports[i];
+      if (port.node_port == 0) continue;
+      std::string problem = Prefixed(absl::StrCat("spec.ports[", i, "].nodePort: "),
+                                     allocator_.TakeNodePort(port.node_port, port.protocol, OwnerOf(key)));
+      if (!problem.empty()) return problem;
+    }
+    service.cluster_ips = stated.cluster_ips;
+    cluster_.services.emplace(OwnerOf(key), std::move(service));
+    return "";
+  }
+
   static std::string Prefixed(const std::string& prefix, const std::string& problem) {
     return problem.empty() ? "" : prefix + problem;
   }
@@ -158,11 +202,7 @@ void AttachSlices(const std::map<ObjectKey, Object>& objects, Cluster* cluster) 
 void ResolveServices(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
                      const Cluster* before, Cluster* cluster) {
   ServiceResolver resolver(settings, before, cluster);
-  for (const auto& [key, object] : objects) {
-    const auto* service = std::get_if<ServiceObject>(&object.body);
-    if (service != nullptr && service->type != ServiceType::kExternalName)
-      resolver.TakeGiven(object, *service);
-  }
+  resolver.TakeGiven(objects);
   resolver.KeepAllocated();
   resolver.AllocateRest();
   AttachSlices(objects, cluster);

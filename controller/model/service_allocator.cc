@@ -45,9 +45,10 @@ std::string ServiceAllocator::TakeNodePort(uint16_t port, policy::Protocol proto
     return absl::StrCat("must be from ", settings_.node_port_first, " to ", settings_.node_port_last, ", is ",
                         port);
   }
-  auto [at, added] = node_ports_.emplace(std::pair(port, protocol), owner);
-  return added ? ""
-               : absl::StrCat(port, "/", policy::ToString(protocol), " is taken by Service ", at->second);
+  auto [at, added] = node_ports_[port].emplace(protocol, owner);
+  return added || at->second == owner
+             ? ""
+             : absl::StrCat(port, "/", policy::ToString(protocol), " is taken by Service ", at->second);
 }
 
 std::optional<IpAddress> ServiceAllocator::PickAddress(bool ipv4, const std::string& owner) {
@@ -71,10 +72,9 @@ std::optional<uint16_t> ServiceAllocator::PickNodePort(policy::Protocol protocol
   uint64_t start = ContentHash().Add("node port").Add(owner).Number();
   for (uint32_t i = 0; i < count; ++i) {
     auto port = static_cast<uint16_t>(settings_.node_port_first + (start + i) % count);
-    bool free = node_ports_.lower_bound({port, policy::Protocol{0}}) ==
-                node_ports_.lower_bound({port, policy::Protocol{255}});
-    if (!free) continue;
-    node_ports_.emplace(std::pair(port, protocol), owner);
+    std::map<policy::Protocol, std::string>& owners = node_ports_[port];
+    if (!owners.empty()) continue;
+    owners.emplace(protocol, owner);
     return port;
   }
   return std::nullopt;

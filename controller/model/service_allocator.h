@@ -2,10 +2,10 @@
 // The order of asking matters only for those that collide. Knows nothing of objects.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "base/ip.h"
 #include "controller/model/settings.h"
@@ -30,7 +30,7 @@ class ServiceAllocator {
 
   const ClusterSettings& settings_;
   std::map<IpAddress, std::string> addresses_;
-  std::map<std::pair<uint16_t, policy::Protocol>, std::string> node_ports_;
+  std::map<uint16_t, std::map<policy::Protocol, std::string>> node_ports_;
 };
 
 }  // namespace fairlead::controller

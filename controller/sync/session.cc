@@ -186,6 +186,7 @@ absl::Status Session::OnNack(uint64_t nonce, const std::vector<ResourceError>& e
 
 std::vector<ResourceError> Session::errors() const {
   std::vector<ResourceError> errors;
+  errors.reserve(refused_.size());
   for (const auto& [id, refused] : refused_) errors.push_back({id, refused.message});
   return errors;
 }

@@ -42,6 +42,11 @@ std::string Workload(const std::string& kind, const std::string& name, const std
                       "containers: [{name: c, image: ", image, "}]}\n");
 }
 
+std::string ServiceWith(const std::string& name, const std::string& spec) {
+  return absl::StrCat("---\napiVersion: v1\nkind: Service\nmetadata: {name: ", name, "}\nspec: {", spec,
+                      "ports: [{port: 80}]}\n");
+}
+
 // "name@node" -> UID.
 std::map<std::string, std::string> Pods(const Cluster& cluster) {
   std::map<std::string, std::string> pods;
@@ -135,14 +140,48 @@ TEST(Contradictions, PodOfANodeThatIsNotThereIsNamed) {
   EXPECT_THAT(cluster.unplaced, ElementsAre("shop/p (there is no Node n7)"));
 }
 
+TEST(Contradictions, WhoWasThereFirstStaysInForce) {
+  auto node = [](const std::string& name, const std::string& cidr) {
+    return absl::StrCat("---\napiVersion: v1\nkind: Node\nmetadata: {name: ", name, "}\nspec: {podCIDRs: [",
+                        cidr, "]}\n");
+  };
+  auto service = [](const std::string& name, const std::string& ip, int node_port) {
+    return absl::StrCat("---\napiVersion: v1\nkind: Service\nmetadata: {name: ", name,
+                        "}\nspec: {type: NodePort, clusterIP: ", ip,
+                        ", ports: [{port: 80, nodePort: ", node_port, "}]}\n");
+  };
+  Cluster before = Resolve(node("n5", "10.5.0.0/16") + service("s", "10.96.0.5", 30005));
+  EXPECT_THAT(before.rejections, IsEmpty());
+  // New ones whose names come first claim the same.
+  Cluster cluster =
+      Resolve(node("n1", "10.5.1.0/24") + node("n5", "10.5.0.0/16") + service("a", "10.96.0.5", 30006) +
+                  service("b", "10.96.0.6", 30005) + service("s", "10.96.0.5", 30005),
+              Settings(), &before);
+  EXPECT_THAT(cluster.nodes, ElementsAre(::testing::Key("n5")));
+  EXPECT_THAT(cluster.services, ElementsAre(::testing::Key("default/s")));
+  EXPECT_EQ(cluster.rejections.size(), 3U);
+}
+
+TEST(Contradictions, ChangeThatContradictsLeavesTheLastGoodVersion) {
+  std::string others = NodeYaml("n1", 1) + ServiceWith("a", "clusterIP: 10.96.0.1, ");
+  Cluster before = Resolve(others + NodeYaml("n2", 2) + ServiceWith("b", "clusterIP: 10.96.0.2, "));
+  std::string bad =
+      "---\napiVersion: v1\nkind: Node\nmetadata: {name: n2}\nspec: {podCIDRs: [10.244.1.0/25]}\n" +
+      ServiceWith("b", "clusterIP: 10.96.0.1, ");
+  Cluster cluster = Resolve(others + bad, Settings(), &before);
+  EXPECT_EQ(cluster.nodes, before.nodes);
+  EXPECT_EQ(cluster.services, before.services);
+  ASSERT_EQ(cluster.rejections.size(), 2U);
+  for (const Rejection& rejection : cluster.rejections) {
+    EXPECT_THAT(rejection.message, HasSubstr("; the last good version stays in force"));
+  }
+  // Without a version from before it stays out.
+  EXPECT_EQ(Resolve(others + bad).services.size(), 1U);
+}
+
 TEST(Namespaces, AreImpliedByWhatIsInThem) {
   Cluster cluster = Resolve(Nodes(1) + PodYaml("p", "n1"));
   EXPECT_EQ(cluster.namespaces.at("shop").labels, (policy::Labels{{"kubernetes.io/metadata.name", "shop"}}));
-}
-
-std::string ServiceWith(const std::string& name, const std::string& spec) {
-  return absl::StrCat("---\napiVersion: v1\nkind: Service\nmetadata: {name: ", name, "}\nspec: {", spec,
-                      "ports: [{port: 80}]}\n");
 }
 
 std::string IpOf(const Cluster& cluster, const std::string& name) {

@@ -151,6 +151,10 @@ const RefusedCase kRefused[] = {
      "1/TCP is there twice"},
     {"ServicePortNameTwice", SERVICE "  ports: [{name: a, port: 1}, {name: a, port: 2}]\n", "m.yaml:5",
      "names a second port"},
+    {"ServiceNodePortTwice",
+     SERVICE "  type: NodePort\n  ports: [{name: a, port: 1, nodePort: 30001}, {name: b, port: 2, nodePort: "
+             "30001}]\n",
+     "m.yaml:6", "spec.ports[1].nodePort: 30001/TCP is there twice"},
     {"ServiceTargetName", SERVICE "  ports: [{port: 1, targetPort: \"80\"}]\n", "m.yaml:5",
      "at least one letter"},
     {"ServiceType", SERVICE "  type: Nodeport\n  ports: [{port: 1}]\n", "m.yaml:5",
