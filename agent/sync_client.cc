@@ -2,13 +2,14 @@
 
 #include <chrono>
 #include <deque>
-#include <future>
 #include <random>
 #include <utility>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "agent/decode.h"
 #include "agent/encode.h"
 #include "agent/files.h"
@@ -28,7 +29,7 @@ constexpr char kUnix[] = "unix:";
 constexpr int kMaxResponseBytes = 64 << 20;
 constexpr int kKeepaliveMs = 10'000;
 constexpr size_t kMaxPemBytes = 1 << 20;
-constexpr auto kEndPatience = std::chrono::seconds(5);
+constexpr absl::Duration kEndPatience = absl::Seconds(5);
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const SyncOptions& options) {
   if (absl::StartsWith(options.controller, kUnix)) return grpc::InsecureChannelCredentials();
@@ -54,7 +55,9 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
 }  // namespace
 
 // One stream. gRPC's callbacks only post; all else is on the loop's thread. Owned by whoever may still
-// touch it: the client, what was posted, and gRPC (self_) until OnDone.
+// touch it: the client, what was posted, and gRPC (self_) until OnDone. It dies on the loop's thread, or
+// with the loop: with it goes its channel, and the last channel of a process joins the threads that run
+// gRPC's callbacks, so that none of them may be the one that lets go of it.
 class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::SyncResponse>,
                            public std::enable_shared_from_this<SyncClient::Stream> {
  public:
@@ -71,6 +74,7 @@ class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::S
   }
 
   void Send(pb::SyncRequest request) {
+    if (!held_) return;  // over: gRPC may have let go of the call
     queue_.push_back(std::move(request));
     if (queue_.size() == 1) StartWrite(&queue_.front());
   }
@@ -82,7 +86,7 @@ class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::S
     client_ = nullptr;
     Cancel();
     ReleaseHold();
-    done_.get_future().wait_for(kEndPatience);
+    done_->WaitForNotificationWithTimeout(kEndPatience);
   }
 
   void OnReadDone(bool ok) override {
@@ -91,16 +95,16 @@ class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::S
   void OnWriteDone(bool ok) override {
     loop_->Post([stream = shared_from_this(), ok] {
       stream->queue_.pop_front();
-      if (ok && !stream->queue_.empty()) stream->StartWrite(&stream->queue_.front());
+      if (ok && stream->held_ && !stream->queue_.empty()) stream->StartWrite(&stream->queue_.front());
     });
   }
   void OnDone(const grpc::Status& status) override {
     absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-    loop_->Post([stream = shared_from_this(), result] {
+    const std::shared_ptr<absl::Notification> done = done_;  // the loop may be done with this stream at once
+    loop_->Post([stream = std::move(self_), result] {
       if (stream->client_ != nullptr) stream->client_->OnStreamEnd(result);
     });
-    auto self = std::move(self_);
-    done_.set_value();
+    done->Notify();
   }
 
  private:
@@ -128,7 +132,7 @@ class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::S
   std::deque<pb::SyncRequest> queue_;  // the first is being written
   bool held_ = true;
   std::shared_ptr<Stream> self_;
-  std::promise<void> done_;
+  std::shared_ptr<absl::Notification> done_ = std::make_shared<absl::Notification>();
 };
 
 absl::Status CheckOptions(const SyncOptions& options) {
