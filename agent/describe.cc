@@ -1,5 +1,6 @@
 #include "agent/describe.h"
 
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -198,8 +199,12 @@ pb::ServicesReply DescribeServices(const NodeAgent& agent) {
       for (const IpAddress& address : service.cluster_ips)
         add(service, port, "ClusterIP", address, port.port);
       if (port.node_port == 0) continue;
+      // A node port is open in the families that the Service has.
       for (const IpAddress& address : desired.settings.node_addresses) {
-        add(service, port, "NodePort", address, port.node_port);
+        const bool has_family =
+            std::any_of(service.cluster_ips.begin(), service.cluster_ips.end(),
+                        [&](const IpAddress& ip) { return ip.is_v4() == address.is_v4(); });
+        if (has_family) add(service, port, "NodePort", address, port.node_port);
       }
     }
   }

@@ -1,4 +1,6 @@
 // fairlead status: is every node well, and what is not.
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
@@ -25,13 +27,32 @@ std::string Bytes(uint64_t bytes) {
 
 using Replies = std::vector<std::pair<std::string, StatusReply>>;
 
-// How far a node is behind the controller, which knows best.
-Cell Freshness(const StatusReply& reply, const Replies& replies) {
-  if (reply.role() == "controller") return {absl::StrCat(reply.rejected_size(), " objects refused")};
-  for (const auto& [name, other] : replies) {
-    if (other.role() != "controller") continue;
-    if (reply.watermark() >= other.watermark()) return {"up to date", Tone::kGood};
-    return {"behind the controller", Tone::kCaution};
+// An object may have several faults, a line each.
+size_t RefusedObjects(const StatusReply& reply) {
+  std::set<std::string> objects;
+  for (const auto& rejected : reply.rejected()) objects.insert(rejected.object());
+  return objects.size();
+}
+
+// How far a node is behind the controller, which knows best: an agent does not hear of changes that do not
+// concern its node.
+Cell Freshness(const std::string& node, const StatusReply& reply, const Replies& replies) {
+  if (reply.role() == "controller") {
+    const size_t refused = RefusedObjects(reply);
+    return {absl::StrCat(refused, refused == 1 ? " object refused" : " objects refused"),
+            refused == 0 ? Tone::kPlain : Tone::kBad};
+  }
+  for (const auto& [name, controller] : replies) {
+    if (controller.role() != "controller") continue;
+    for (const auto& agent : controller.agents()) {
+      if (agent.node() != node) continue;
+      if (!agent.connected()) return {"not connected to the controller", Tone::kBad};
+      if (agent.errors_size() > 0)
+        return {absl::StrCat(agent.errors_size(), " refused by the node"), Tone::kBad};
+      if (agent.acked_watermark() >= controller.watermark()) return {"up to date", Tone::kGood};
+      return {"behind the controller", Tone::kCaution};
+    }
+    return {"not connected to the controller", Tone::kBad};
   }
   return {""};
 }
@@ -47,7 +68,7 @@ void PrintNodes(const Replies& replies, const Style& style) {
                   reply.role(),
                   {reply.ready() ? "ready" : "not ready", reply.ready() ? Tone::kGood : Tone::kBad},
                   reply.version(),
-                  Freshness(reply, replies),
+                  Freshness(name, reply, replies),
                   {absl::StrCat(reply.repaired()), reply.repaired() == 0 ? Tone::kPlain : Tone::kCaution},
                   pools + ipv6});
   }

@@ -39,7 +39,11 @@ void FillStatus(const Controller& controller, pb::StatusReply* reply) {
                    : absl::StrCat(absl::StrJoin(lost, "; "), "; its objects stay in force"),
                reply);
   const std::vector<Rejection> rejections = controller.Rejections();
-  AddCondition("ObjectsAccepted", rejections.empty(), absl::StrCat(rejections.size(), " refused"), reply);
+  // An object may have several faults.
+  std::set<std::string> refused_objects;
+  for (const Rejection& rejection : rejections) refused_objects.insert(rejection.object);
+  AddCondition("ObjectsAccepted", rejections.empty(), absl::StrCat(refused_objects.size(), " refused"),
+               reply);
   AddCondition("PodsPlaced", cluster.unplaced.empty(),
                cluster.unplaced.empty() ? absl::StrCat(cluster.pods.size(), " pods")
                                         : absl::StrJoin(cluster.unplaced, ", "),

@@ -12,6 +12,7 @@ namespace fairlead::test {
 namespace {
 
 using testing::Contains;
+using testing::HasSubstr;
 using testing::IsSupersetOf;
 using testing::Not;
 using testing::UnorderedElementsAre;
@@ -196,6 +197,27 @@ TEST_F(PolicyTest, WhyNamesThePolicyAndItsRemedyWorks) {
   EXPECT_EQ(lab_->Probe("a/api", Lab::At(lab_->Address("pod", "a/db"), 5432)), "timeout")
       << "no more than asked for";
   EXPECT_EQ(lab_->Fairlead({"why", "b/web", "a/db:5432"}).exit_code, 0);
+}
+
+TEST_F(PolicyTest, StatusCallsANodeUpToDateThatAChangeDoesNotConcern) {
+  // No node hears of it.
+  Apply(Service("a", "later", "  type: ExternalName\n  externalName: example.com\n"));
+  const Output status = lab_->Fairlead({"status"});
+  EXPECT_THAT(status.out, HasSubstr("up to date"));
+  EXPECT_THAT(status.out, Not(HasSubstr("behind the controller")));
+}
+
+TEST_F(PolicyTest, StatusCountsARefusedObjectOnceAndNamesEachOfItsFaults) {
+  const std::string bad =
+      Policy("a", "bad",
+             "  podSelector: {}\n  ingress:\n    - from: [{ipBlock: {cidr: 10.0.0.0/33}}]\n"
+             "      ports: [{port: 90, endPort: 80}]\n");
+  ASSERT_NE(lab_->Fairlead({"lab", "apply", "-f", "-"}, bad).exit_code, 0);
+  const Output status = lab_->Fairlead({"status"});
+  EXPECT_THAT(status.out, HasSubstr("1 object refused"));
+  EXPECT_THAT(status.out, HasSubstr("ipBlock.cidr"));
+  EXPECT_THAT(status.out, HasSubstr("endPort"));
+  lab_->Delete(bad);
 }
 
 }  // namespace
