@@ -1,5 +1,6 @@
 // fairlead-probe: answers as a server and asks as a client, to find out what the network lets through.
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -35,6 +36,16 @@ UniqueFd StopSignals() {
   return UniqueFd(signalfd(-1, &set, SFD_CLOEXEC));
 }
 
+// Readable when one of the two is.
+UniqueFd EitherOf(int first, int second) {
+  UniqueFd both(epoll_create1(EPOLL_CLOEXEC));
+  for (const int fd : {first, second}) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    epoll_ctl(both.get(), EPOLL_CTL_ADD, fd, &event);
+  }
+  return both;
+}
+
 std::string HostName() {
   char name[256] = {};
   gethostname(name, sizeof name - 1);
@@ -58,6 +69,8 @@ struct Flags {
   int interval_ms = 0;
   StreamOptions stream;
   double duration_s = 5;
+  bool until_eof = false;
+  bool samples = false;
   std::string output = "text";
 
   bool json_output() const { return output == "json"; }
@@ -131,9 +144,16 @@ int Stream(Flags flags) {
   const auto target = TargetOf(flags);
   if (!target.ok()) return Complain(target.status());
   flags.stream.duration_ms = static_cast<int>(flags.duration_s * 1000);
-  const UniqueFd stop = StopSignals();
+  const UniqueFd signals = StopSignals();
+  const UniqueFd stop =
+      flags.until_eof ? EitherOf(signals.get(), STDIN_FILENO) : UniqueFd(dup(signals.get()));
   const StreamReport report = RunStream(*target, flags.stream, stop.get());
   if (flags.json_output()) {
+    json samples = json::array();
+    if (flags.samples) {
+      for (const StreamSample& sample : report.samples)
+        samples.push_back({sample.sent_ns, sample.latency_ms});
+    }
     std::cout << json{{"target", ToString(*target)},
                       {"sent", report.sent},
                       {"answered", report.answered},
@@ -144,6 +164,7 @@ int Stream(Flags flags) {
                       {"maxMs", report.max_ms},
                       {"hosts", report.hosts},
                       {"failures", report.failures},
+                      {"samples", samples},
                       {"end", ToString(report.end)},
                       {"detail", report.detail}}
                      .dump()
@@ -232,6 +253,8 @@ int Main(int argc, char** argv) {
       ->add_option("--timeout-ms", flags.stream.timeout_ms,
                    "a connection without answers for so long has ended")
       ->capture_default_str();
+  stream->add_flag("--until-eof", flags.until_eof, "end when standard input (a pipe) does, too");
+  stream->add_flag("--samples", flags.samples, "with -o json: when each was sent and how long it took");
   stream->add_flag("--new-connections", flags.stream.new_connections, "a new connection for each message");
 
   CLI::App* scan = app.add_subcommand("scan", "ask all targets named on stdin at once; a JSON object a line");

@@ -35,19 +35,22 @@ class Tally {
 
   void Answered(const std::string& host, double latency_ms) {
     const int64_t now_ns = Now();
+    report.samples.push_back({now_ns - static_cast<int64_t>(latency_ms * kMs), latency_ms});
     report.answered++;
     report.hosts[host]++;
-    latencies_.push_back(latency_ms);
     report.longest_gap_ms = std::max(report.longest_gap_ms, MsSinceAnswer(now_ns));
     last_answer_ns_ = now_ns;
   }
   double MsSinceAnswer(int64_t now_ns) const { return static_cast<double>(now_ns - last_answer_ns_) / kMs; }
 
   StreamReport Finish() {
-    std::sort(latencies_.begin(), latencies_.end());
-    report.p50_ms = Percentile(latencies_, 0.5);
-    report.p99_ms = Percentile(latencies_, 0.99);
-    report.max_ms = latencies_.empty() ? 0 : latencies_.back();
+    std::vector<double> latencies;
+    latencies.reserve(report.samples.size());
+    for (const StreamSample& sample : report.samples) latencies.push_back(sample.latency_ms);
+    std::sort(latencies.begin(), latencies.end());
+    report.p50_ms = Percentile(latencies, 0.5);
+    report.p99_ms = Percentile(latencies, 0.99);
+    report.max_ms = latencies.empty() ? 0 : latencies.back();
     report.lost = report.sent - report.answered;
     return report;
   }
@@ -56,7 +59,6 @@ class Tally {
 
  private:
   int64_t last_answer_ns_;
-  std::vector<double> latencies_;
 };
 
 // One connected socket on which numbered lines go out and come back.

@@ -19,6 +19,11 @@ struct StreamOptions {
   bool new_connections = false;
 };
 
+struct StreamSample {
+  int64_t sent_ns = 0;  // CLOCK_MONOTONIC, the same for everything on this machine
+  double latency_ms = 0;
+};
+
 struct StreamReport {
   uint64_t sent = 0;
   uint64_t answered = 0;
@@ -27,6 +32,7 @@ struct StreamReport {
   double p50_ms = 0, p99_ms = 0, max_ms = 0;
   std::map<std::string, uint64_t> hosts;     // answers by who gave them
   std::map<std::string, uint64_t> failures;  // ToString(Result) of attempts that failed
+  std::vector<StreamSample> samples;         // every answer, in the order of their coming
   // kOk: it ran to its end, however much was lost.
   Result end = Result::kOk;
   std::string detail;
