@@ -64,21 +64,36 @@ DeviceRole RoleOf(const std::string& program) {
 
 }  // namespace
 
-absl::StatusOr<DeviceHooks> DeviceHooks::Open(const BpfObject& object,
-                                              std::unique_ptr<HookStrategy> strategy) {
-  DeviceHooks hooks(object, std::move(strategy));
-  ASSIGN_OR_RETURN(const std::vector<DeviceHook> leftovers, hooks.strategy_->Leftovers(EntryPrograms()));
-  for (const DeviceHook& hook : leftovers) {
-    RETURN_IF_ERROR(hooks.strategy_->Attach(hook, object.ProgramFd(hook.program)));
-    hooks.attached_[hook.ifindex] = RoleOf(hook.program);
-  }
+absl::StatusOr<DeviceHooks> DeviceHooks::Open(const BpfObject& object, std::unique_ptr<HookStrategy> filters,
+                                              std::unique_ptr<HookStrategy> links) {
+  DeviceHooks hooks(object, std::move(filters), std::move(links));
+  RETURN_IF_ERROR(hooks.TakeOver(*hooks.filters_));
+  if (hooks.links_ != nullptr) RETURN_IF_ERROR(hooks.TakeOver(*hooks.links_));
   return hooks;
+}
+
+HookStrategy& DeviceHooks::StrategyOf(DeviceRole role) const {
+  return links_ == nullptr || role == DeviceRole::kPod ? *filters_ : *links_;
+}
+
+absl::Status DeviceHooks::TakeOver(HookStrategy& held) {
+  ASSIGN_OR_RETURN(const std::vector<DeviceHook> leftovers, held.Leftovers(EntryPrograms()));
+  for (const DeviceHook& hook : leftovers) {
+    const DeviceRole role = RoleOf(hook.program);
+    HookStrategy& wanted = StrategyOf(role);
+    RETURN_IF_ERROR(wanted.Attach(hook, object_->ProgramFd(hook.program)));
+    attached_[hook.ifindex] = role;
+    if (&wanted == &held) continue;
+    RETURN_IF_ERROR(CheckHook(hook, role));
+    RETURN_IF_ERROR(held.Detach(hook));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DeviceHooks::Attach(uint32_t ifindex, DeviceRole role) {
   if (Has(ifindex) && Check(ifindex, role).ok()) return absl::OkStatus();
   for (const DeviceHook& hook : HooksOf(ifindex, role)) {
-    RETURN_IF_ERROR(strategy_->Attach(hook, object_->ProgramFd(hook.program)));
+    RETURN_IF_ERROR(StrategyOf(role).Attach(hook, object_->ProgramFd(hook.program)));
   }
   attached_[ifindex] = role;
   return absl::OkStatus();
@@ -87,7 +102,7 @@ absl::Status DeviceHooks::Attach(uint32_t ifindex, DeviceRole role) {
 absl::Status DeviceHooks::Detach(uint32_t ifindex) {
   auto held = attached_.find(ifindex);
   const DeviceRole role = held == attached_.end() ? DeviceRole::kPod : held->second;
-  for (const DeviceHook& hook : HooksOf(ifindex, role)) RETURN_IF_ERROR(strategy_->Detach(hook));
+  for (const DeviceHook& hook : HooksOf(ifindex, role)) RETURN_IF_ERROR(StrategyOf(role).Detach(hook));
   if (held != attached_.end()) attached_.erase(held);
   return absl::OkStatus();
 }
@@ -104,30 +119,33 @@ absl::Status DeviceHooks::DetachOthers(DeviceRole role, const std::vector<uint32
 }
 
 absl::Status DeviceHooks::Check(uint32_t ifindex, DeviceRole role) const {
-  for (const DeviceHook& hook : HooksOf(ifindex, role)) {
-    ASSIGN_OR_RETURN(const auto held, strategy_->Query(ifindex, hook.ingress));
-    const uint32_t ours = object_->ProgramId(hook.program);
-    const bool found = std::any_of(held.begin(), held.end(),
-                                   [&](const HookedProgram& program) { return program.program_id == ours; });
-    if (!found) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(hook.program, " is not attached to ", strategy_->name(),
-                       hook.ingress ? " ingress" : " egress", " of ", DeviceName(ifindex)));
-    }
-  }
+  for (const DeviceHook& hook : HooksOf(ifindex, role)) RETURN_IF_ERROR(CheckHook(hook, role));
   return absl::OkStatus();
 }
 
+absl::Status DeviceHooks::CheckHook(const DeviceHook& hook, DeviceRole role) const {
+  const HookStrategy& strategy = StrategyOf(role);
+  ASSIGN_OR_RETURN(const auto held, strategy.Query(hook.ifindex, hook.ingress));
+  const uint32_t ours = object_->ProgramId(hook.program);
+  const bool found = std::any_of(held.begin(), held.end(),
+                                 [&](const HookedProgram& program) { return program.program_id == ours; });
+  if (found) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(hook.program, " is not attached to ", strategy.name(),
+                                                    hook.ingress ? " ingress" : " egress", " of ",
+                                                    DeviceName(hook.ifindex)));
+}
+
 absl::StatusOr<uint32_t> DeviceHooks::Attached(uint32_t ifindex, bool ingress) const {
-  ASSIGN_OR_RETURN(const auto held, strategy_->Query(ifindex, ingress));
+  auto role = attached_.find(ifindex);
+  const HookStrategy& strategy = StrategyOf(role == attached_.end() ? DeviceRole::kPod : role->second);
+  ASSIGN_OR_RETURN(const auto held, strategy.Query(ifindex, ingress));
   for (const HookedProgram& program : held) {
     for (const std::string& ours : EntryPrograms()) {
-      // The kernel keeps 15 characters of a name.
-      if (program.name == ours.substr(0, 15)) return program.program_id;
+      if (program.name == ours.substr(0, kKernelNameSize)) return program.program_id;
     }
   }
   return absl::FailedPreconditionError(
-      absl::StrCat("no program of ours is attached to ", strategy_->name(), ingress ? " ingress" : " egress",
+      absl::StrCat("no program of ours is attached to ", strategy.name(), ingress ? " ingress" : " egress",
                    " of ", DeviceName(ifindex), "; the agent attaches it again at its next verification"));
 }
 
@@ -151,9 +169,10 @@ std::vector<AttachedProgram> DeviceHooks::List() const {
   std::vector<AttachedProgram> list;
   for (const auto& [ifindex, role] : attached_) {
     for (const DeviceHook& hook : HooksOf(ifindex, role)) {
+      const HookStrategy& strategy = StrategyOf(role);
       const std::string where =
-          absl::StrCat(strategy_->name(), hook.ingress ? " ingress of " : " egress of ", DeviceName(ifindex));
-      const auto held = strategy_->Query(ifindex, hook.ingress);
+          absl::StrCat(strategy.name(), hook.ingress ? " ingress of " : " egress of ", DeviceName(ifindex));
+      const auto held = strategy.Query(ifindex, hook.ingress);
       const uint32_t ours = object_->ProgramId(hook.program);
       bool found = false;
       for (const HookedProgram& program : held.ok() ? *held : std::vector<HookedProgram>()) {

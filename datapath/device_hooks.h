@@ -1,4 +1,9 @@
 // Which of our programs sit on which devices, and whether they still do.
+//
+// A pod's device has clsact filters on every kernel: making a tcx link waits for a grace period of the
+// whole kernel, so that a pod would start ten times as slowly (docs/decisions/0005-attachment.md). The
+// node's own devices have tcx links where the kernel knows them. What a predecessor attached in the other
+// way is taken away once ours is in force; while both are there, the link's program ends the packet's way.
 #pragma once
 
 #include <map>
@@ -20,8 +25,10 @@ enum class DeviceRole { kPod, kNode, kOverlay, kReassembly };
 
 class DeviceHooks {
  public:
-  // Replaces, in place, the programs that a predecessor has left on devices.
-  static absl::StatusOr<DeviceHooks> Open(const BpfObject& object, std::unique_ptr<HookStrategy> strategy);
+  // `links` may be null: filters everywhere. Replaces the programs that a predecessor has left on devices:
+  // in place, or by the other way to attach before its own is taken away.
+  static absl::StatusOr<DeviceHooks> Open(const BpfObject& object, std::unique_ptr<HookStrategy> filters,
+                                          std::unique_ptr<HookStrategy> links);
 
   // Idempotent. What somebody else has removed since is attached again.
   absl::Status Attach(uint32_t ifindex, DeviceRole role);
@@ -38,14 +45,19 @@ class DeviceHooks {
 
   // Everything that runs on our devices, in order.
   std::vector<AttachedProgram> List() const;
-  const char* strategy() const { return strategy_->name(); }
 
  private:
-  DeviceHooks(const BpfObject& object, std::unique_ptr<HookStrategy> strategy)
-      : object_(&object), strategy_(std::move(strategy)) {}
+  DeviceHooks(const BpfObject& object, std::unique_ptr<HookStrategy> filters,
+              std::unique_ptr<HookStrategy> links)
+      : object_(&object), filters_(std::move(filters)), links_(std::move(links)) {}
+
+  HookStrategy& StrategyOf(DeviceRole role) const;
+  absl::Status TakeOver(HookStrategy& held);
+  absl::Status CheckHook(const DeviceHook& hook, DeviceRole role) const;
 
   const BpfObject* object_;
-  std::unique_ptr<HookStrategy> strategy_;
+  std::unique_ptr<HookStrategy> filters_;
+  std::unique_ptr<HookStrategy> links_;
   std::map<uint32_t, DeviceRole> attached_;
 };
 

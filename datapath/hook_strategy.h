@@ -1,5 +1,5 @@
-// How a program gets onto a device: a tcx link where the kernel has them, else a clsact filter. Both
-// outlive the process, and both replace a program in place.
+// How a program gets onto a device: a clsact filter or, where the kernel has them, a tcx link. Both
+// outlive the process, and both replace a program in place. device_hooks.h says which device has which.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,9 @@ class HookStrategy {
 std::unique_ptr<HookStrategy> TcxStrategy(const std::string& link_dir);
 std::unique_ptr<HookStrategy> ClsactStrategy();
 
-// Name of a loaded program, as the kernel has it (at most 15 characters).
+// The kernel keeps so many characters of a program's name.
+inline constexpr size_t kKernelNameSize = 15;
+// Name of a loaded program, as the kernel has it.
 std::string KernelProgramName(uint32_t program_id);
 
 }  // namespace fairlead::datapath

@@ -71,7 +71,7 @@ absl::Status KernelDatapath::Start() {
   RETURN_IF_ERROR(PublishStages());
   const bool use_tcx = !options_.force_clsact && HasTcx();
   ASSIGN_OR_RETURN(DeviceHooks hooks,
-                   DeviceHooks::Open(*object_, use_tcx ? TcxStrategy(LinkDir()) : ClsactStrategy()));
+                   DeviceHooks::Open(*object_, ClsactStrategy(), use_tcx ? TcxStrategy(LinkDir()) : nullptr));
   hooks_ = std::make_unique<DeviceHooks>(std::move(hooks));
   explainer_ = std::make_unique<Explainer>(*object_, *reconciler_, *hooks_, *wiring_);
   if (!options_.cgroup_dir.empty()) {
@@ -216,7 +216,8 @@ std::vector<AttachedProgram> KernelDatapath::Programs() const {
 std::vector<Feature> KernelDatapath::Features() const {
   const bool tcx = HasTcx();
   const bool defragments = HasDefragmentingLinks();
-  return {{"tcx", tcx, tcx ? "attaching to devices" : "attaching to devices (clsact does it here)"},
+  return {{"tcx", tcx,
+           tcx ? "attaching to the node's devices" : "attaching to the node's devices (clsact does it here)"},
           {"netfilter links", defragments,
            defragments ? "putting fragments in order" : "putting fragments in order (they drop here)"}};
 }

@@ -4,10 +4,10 @@
 #include <linux/bpf.h>
 #include <net/if.h>
 
-#include <array>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "base/netlink/filter.h"
 #include "base/status_macros.h"
 
 namespace fairlead::bench {
@@ -15,14 +15,10 @@ namespace fairlead::bench {
 absl::StatusOr<Device> Device::Open(const std::string& name) {
   const uint32_t ifindex = if_nametoindex(name.c_str());
   if (ifindex == 0) return ErrnoError(errno, absl::StrCat("find device ", name));
-  std::array<uint32_t, 16> ids{};
-  LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ids.data(), .prog_cnt = ids.size());
-  if (bpf_prog_query_opts(static_cast<int>(ifindex), BPF_TCX_INGRESS, &query) != 0) {
-    return ErrnoError(errno, absl::StrCat("ask what runs on the ingress of ", name));
-  }
-  if (query.prog_cnt == 0)
-    return absl::NotFoundError(absl::StrCat("no tcx program on the ingress of ", name));
-  UniqueFd program(bpf_prog_get_fd_by_id(ids[0]));
+  ASSIGN_OR_RETURN(netlink::Socket socket, netlink::Socket::Open());
+  ASSIGN_OR_RETURN(const auto filters, netlink::Filters(socket, {.ifindex = ifindex, .ingress = true}));
+  if (filters.empty()) return absl::NotFoundError(absl::StrCat("no filter on the ingress of ", name));
+  UniqueFd program(bpf_prog_get_fd_by_id(filters.front().program_id));
   if (!program.valid()) return ErrnoError(errno, absl::StrCat("open the program on ", name));
   return Device(ifindex, std::move(program));
 }

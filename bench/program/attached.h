@@ -18,7 +18,7 @@ struct TestRun {
 
 class Device {
  public:
-  // The device `name` of the current network namespace and the first tcx program on its ingress.
+  // The device `name` of the current network namespace and the first eBPF filter on its ingress.
   static absl::StatusOr<Device> Open(const std::string& name);
   // The same device with another program: for the floor.
   Device With(UniqueFd program) const { return Device(ifindex_, std::move(program)); }

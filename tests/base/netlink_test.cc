@@ -1,7 +1,13 @@
 // Runs in network namespaces of its own that nobody else can see: they end with the process.
 #include <gtest/gtest.h>
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <iterator>
 
 #include "base/netlink/address.h"
+#include "base/netlink/filter.h"
 #include "base/netlink/link.h"
 #include "base/netlink/route.h"
 #include "tests/base/private_netns.h"
@@ -110,6 +116,56 @@ TEST_F(NetlinkTest, RoutesAndNeighboursReadBackAsWritten) {
     EXPECT_TRUE(DeleteRoute(*pod_, route).ok());
     EXPECT_EQ(DeleteRoute(*pod_, route).code(), absl::StatusCode::kNotFound);
   }
+}
+
+// A program that lets every packet go on.
+UniqueFd LoadProgram() {
+  const bpf_insn instructions[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+                                   {.code = BPF_JMP | BPF_EXIT}};
+  const char license[] = "GPL";
+  bpf_attr attributes{};
+  attributes.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+  attributes.insns = reinterpret_cast<uint64_t>(instructions);
+  attributes.insn_cnt = std::size(instructions);
+  attributes.license = reinterpret_cast<uint64_t>(license);
+  return UniqueFd(static_cast<int>(syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes))));
+}
+
+TEST_F(NetlinkTest, FiltersRunInOrderAndAreReplacedInPlace) {
+  MakePair();
+  const UniqueFd first = LoadProgram(), second = LoadProgram();
+  ASSERT_TRUE(first.valid() && second.valid());
+  constexpr FilterId kFirst{.priority = 1, .handle = 0xfa1}, kLater{.priority = 2, .handle = 7};
+  ASSERT_TRUE(EnsureClsact(*host_, host_index_).ok());
+  ASSERT_TRUE(EnsureClsact(*host_, host_index_).ok()) << "a second time";
+  for (const bool ingress : {true, false}) {
+    const FilterPoint at{.ifindex = host_index_, .ingress = ingress};
+    ASSERT_TRUE(ReplaceFilter(*host_, at, kLater, first.get(), "others").ok());
+    ASSERT_TRUE(ReplaceFilter(*host_, at, kFirst, first.get(), "ours").ok());
+    auto before = Filters(*host_, at);
+    ASSERT_TRUE(before.ok()) << before.status();
+    ASSERT_EQ(before->size(), 2u);
+    EXPECT_EQ(before->at(0).id, kFirst);
+    EXPECT_EQ(before->at(0).name, "ours");
+    EXPECT_EQ(before->at(1).id, kLater);
+    ASSERT_TRUE(ReplaceFilter(*host_, at, kFirst, second.get(), "ours").ok());
+    auto after = Filters(*host_, at);
+    ASSERT_TRUE(after.ok() && after->size() == 2);
+    EXPECT_NE(after->at(0).program_id, before->at(0).program_id);
+    EXPECT_EQ(after->at(1).program_id, before->at(1).program_id);
+    EXPECT_TRUE(DeleteFilter(*host_, at, kFirst).ok());
+    EXPECT_EQ(DeleteFilter(*host_, at, kFirst).code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(Filters(*host_, at)->size(), 1u);
+  }
+}
+
+TEST_F(NetlinkTest, ADeviceWithoutClsactHasNoFilters) {
+  MakePair();
+  auto filters = Filters(*host_, {.ifindex = host_index_, .ingress = true});
+  ASSERT_TRUE(filters.ok()) << filters.status();
+  EXPECT_TRUE(filters->empty());
+  EXPECT_EQ(DeleteFilter(*host_, {.ifindex = host_index_}, {.priority = 1, .handle = 1}).code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(NetlinkTest, MakesAnExternalVxlanDevice) {

@@ -1,15 +1,18 @@
 // The whole datapath on the real kernel: one node, pods with sockets.
+#include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
 #include <chrono>
 
+#include "datapath/hook_strategy.h"
 #include "tests/datapath/lab_node.h"
 
 namespace fairlead::datapath {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr uint16_t kPort = 8080;
@@ -210,6 +213,52 @@ TEST_P(LiveDatapath, ARestartLosesNoConnectionAndNoPolicy) {
   EXPECT_EQ(datapath_->Sets()[0].generation, sets[0].generation);
   EXPECT_EQ(datapath_->Sets()[0].epoch, sets[0].epoch);
   EXPECT_FALSE(Connects(false, kRefusedMs));
+}
+
+// Programs that run on a pod's device, by the way in which they are attached.
+std::vector<std::string> HooksOf(const Datapath& datapath, const std::string& device) {
+  std::vector<std::string> hooks;
+  for (const AttachedProgram& program : datapath.Programs()) {
+    if (program.hook.find(device) != std::string::npos) hooks.push_back(program.hook);
+  }
+  return hooks;
+}
+
+TEST_P(LiveDatapath, TakesPodsOverThatAPredecessorAttachedByTcxLinks) {
+  if (GetParam() || !HasTcx()) GTEST_SKIP() << "such a predecessor needs tcx";
+  AttachPods();
+  const DesiredState state = Restricted({IpPrefix::Host(Address("a", true))});
+  Apply(state);
+  const auto links = TcxStrategy(options_.pin_dir + "/links");
+  const auto filters = ClsactStrategy();
+  std::vector<DeviceHook> hooks;
+  for (const char* pod : {"a", "b"}) {
+    const uint32_t ifindex = node_->pod(pod).endpoint.ifindex;
+    hooks.push_back({ifindex, true, "pod_egress_entry"});
+    hooks.push_back({ifindex, false, "pod_ingress_entry"});
+  }
+  for (const DeviceHook& hook : hooks) {
+    const auto held = filters->Query(hook.ifindex, hook.ingress);
+    ASSERT_TRUE(held.ok() && held->size() == 1) << held.status();
+    const UniqueFd program(bpf_prog_get_fd_by_id(held->front().program_id));
+    ASSERT_TRUE(links->Attach(hook, program.get()).ok());
+    ASSERT_TRUE(filters->Detach(hook).ok());
+  }
+  UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", true), kPort);
+  UniqueFd client = ConnectTcp(node_->pod("a").netns.get(), Address("b", true), kPort);
+  ASSERT_TRUE(client.valid());
+  UniqueFd server = AcceptTcp(listener.get());
+
+  Open();
+  ASSERT_EQ(send(client.get(), "still", 5, 0), 5);
+  EXPECT_EQ(Receive(server.get()), "still");
+  EXPECT_FALSE(Connects(false, kRefusedMs)) << "policy holds";
+  EXPECT_THAT(HooksOf(*datapath_, "flpa"), ElementsAre("clsact ingress of flpa", "clsact egress of flpa"));
+  for (const DeviceHook& hook : hooks) {
+    const auto left = links->Leftovers({hook.program});
+    ASSERT_TRUE(left.ok()) << left.status();
+    EXPECT_TRUE(left->empty() || left->front().program.find("pod_") != 0);
+  }
 }
 
 TEST_P(LiveDatapath, RefusesASecondOwnerByName) {
