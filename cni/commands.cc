@@ -115,7 +115,8 @@ absl::StatusOr<PreparedLink> ParsePrepared(const json& object) {
   return link;
 }
 
-Result ResultOf(const Environment& environment, const Config& config, const PreparedLink& link) {
+Result ResultOf(const Environment& environment, const Config& config, const PreparedLink& link,
+                const WiredPod& wired) {
   Result result;
   result.interfaces = {
       {.name = link.host_interface, .mac = netlink::MacToString(link.host_mac), .mtu = link.mtu},
@@ -130,7 +131,7 @@ Result ResultOf(const Environment& environment, const Config& config, const Prep
     }
     result.ips.push_back({IpPrefix::Host(address).ToString(), via, 1});
   }
-  for (const IpAddress& gateway : link.gateways) {
+  for (const IpAddress& gateway : wired.default_gateways) {
     result.routes.push_back({.dst = gateway.is_v4() ? "0.0.0.0/0" : "::/0", .gw = gateway.ToString()});
   }
   result.dns = config.dns;
@@ -147,18 +148,22 @@ absl::StatusOr<std::string> Add(const Environment& environment, const Config& co
   absl::StatusOr<PreparedLink> link = ParsePrepared(*prepared);
   if (!link.ok()) return WithCode(link.status(), ErrorCode::kDecode, "the agent's answer is not understood");
 
-  ASSIGN_OR_RETURN(uint32_t host_ifindex, WirePod(netns->get(), environment.if_name, *link));
-  absl::StatusOr<json> done = agent->Exchange({{"commit", {{"hostInterfaceIndex", host_ifindex}}}}, "done");
+  ASSIGN_OR_RETURN(const WiredPod wired, WirePod(netns->get(), environment.if_name, *link));
+  absl::StatusOr<json> done =
+      agent->Exchange({{"commit", {{"hostInterfaceIndex", wired.host_ifindex}}}}, "done");
   if (!done.ok()) {
     // The agent takes the link away when it hears of the failure; it may be gone.
     if (!link->existing) UnwirePod(netns->get(), environment.if_name).IgnoreError();
     return TryAgain(done.status());
   }
-  return ResultJson(ResultOf(environment, config, *link), config.cni_version);
+  return ResultJson(ResultOf(environment, config, *link, wired), config.cni_version);
 }
 
 absl::StatusOr<std::string> Del(const Environment& environment, const Config& config) {
   const json request = RequestOf(environment);
+  const absl::StatusOr<UniqueFd> netns = OpenNetns(environment.netns);
+  // A namespace that outlives the interface keeps no rule for it; no reason to keep the interface.
+  if (netns.ok()) RemoveRules(netns->get(), environment.if_name).IgnoreError();
   absl::StatusOr<AgentClient> agent = AgentClient::Connect(config.agent_socket, config.timeout);
   absl::Status released = agent.status();
   if (agent.ok()) released = agent->Exchange(request, "done").status();
@@ -170,7 +175,7 @@ absl::StatusOr<std::string> Del(const Environment& environment, const Config& co
   RETURN_IF_ERROR(WithCode(
       QueueRelease(config.queue_dir, {environment.container_id, environment.if_name}, request.dump() + "\n"),
       ErrorCode::kIo, "the release could be neither delivered nor queued"));
-  if (absl::StatusOr<UniqueFd> netns = OpenNetns(environment.netns); netns.ok()) {
+  if (netns.ok()) {
     RETURN_IF_ERROR(WithCode(UnwirePod(netns->get(), environment.if_name), ErrorCode::kWiring));
   }
   return "";

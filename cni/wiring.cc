@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/netlink/address.h"
 #include "base/netlink/route.h"
+#include "base/netlink/rule.h"
 #include "base/netns.h"
 #include "base/status_macros.h"
 #include "cni/error.h"
@@ -23,9 +24,16 @@ using netlink::Socket;
 
 constexpr char kHostPrefix[] = "flp";
 constexpr uint32_t kLoopbackIndex = 1;
+// Tables of further interfaces: above those that people number by hand. Rules come before the main table's.
+constexpr uint32_t kFirstOwnTable = 0xf1000000;
+constexpr uint32_t kRulePriority = 1000;
 
 IpPrefix DefaultOf(const IpAddress& gateway) {
   return *IpPrefix::Of(gateway.is_v4() ? IpAddress::FromV4(0) : IpAddress(), 0);
+}
+
+uint32_t OwnTable(uint32_t ifindex) {
+  return kFirstOwnTable + ifindex;
 }
 
 absl::Status WriteSetting(const std::string& path, absl::string_view value) {
@@ -57,21 +65,36 @@ absl::StatusOr<Link> FindOwnPair(Socket& host, Socket& pod, const std::string& i
   return outside;
 }
 
-absl::Status ConfigurePodEnd(Socket& pod, uint32_t ifindex, const PreparedLink& link) {
+absl::StatusOr<bool> IsElsewhere(Socket& pod, uint32_t ifindex, const IpPrefix& destination) {
+  ASSIGN_OR_RETURN(const std::vector<netlink::Route> routes, netlink::Routes(pod));
+  return std::any_of(routes.begin(), routes.end(), [&](const netlink::Route& route) {
+    return route.destination == destination && route.ifindex != ifindex;
+  });
+}
+
+// The families' gateways whose default routes are this interface's.
+absl::StatusOr<std::vector<IpAddress>> ConfigurePodEnd(Socket& pod, uint32_t ifindex,
+                                                       const PreparedLink& link) {
+  std::vector<IpAddress> default_gateways;
   RETURN_IF_ERROR(netlink::ChangeLink(pod, kLoopbackIndex, {.up = true}));
   for (const IpAddress& address : link.addresses) {
     RETURN_IF_ERROR(netlink::AddAddress(pod, ifindex, address, address.is_v4() ? 32 : 128));
   }
   RETURN_IF_ERROR(netlink::ChangeLink(pod, ifindex, {.up = true, .mtu = link.mtu, .mac = link.mac}));
   for (const IpAddress& gateway : link.gateways) {
+    ASSIGN_OR_RETURN(const bool elsewhere, IsElsewhere(pod, ifindex, DefaultOf(gateway)));
+    const uint32_t table = elsewhere ? OwnTable(ifindex) : netlink::kMainTable;
+    if (!elsewhere) default_gateways.push_back(gateway);
     RETURN_IF_ERROR(netlink::ReplaceNeighbour(pod, {ifindex, gateway, link.host_mac}));
     RETURN_IF_ERROR(netlink::ReplaceRoute(pod, {.destination = IpPrefix::Host(gateway),
                                                 .ifindex = ifindex,
-                                                .protocol = netlink::kFairleadProtocol}));
+                                                .protocol = netlink::kFairleadProtocol,
+                                                .table = table}));
     netlink::Route route{.destination = DefaultOf(gateway),
                          .gateway = gateway,
                          .ifindex = ifindex,
-                         .protocol = netlink::kFairleadProtocol};
+                         .protocol = netlink::kFairleadProtocol,
+                         .table = table};
     RETURN_IF_ERROR(netlink::ReplaceRoute(pod, route));
     for (const auto& [destination, mtu] : link.route_mtus) {
       if (destination.address().is_v4() != gateway.is_v4()) continue;
@@ -79,8 +102,12 @@ absl::Status ConfigurePodEnd(Socket& pod, uint32_t ifindex, const PreparedLink& 
       route.mtu = mtu;
       RETURN_IF_ERROR(netlink::ReplaceRoute(pod, route));
     }
+    for (const IpAddress& address : link.addresses) {
+      if (!elsewhere || address.is_v4() != gateway.is_v4()) continue;
+      RETURN_IF_ERROR(netlink::AddRule(pod, {.source = address, .table = table, .priority = kRulePriority}));
+    }
   }
-  return absl::OkStatus();
+  return default_gateways;
 }
 
 bool HasIpv6(const PreparedLink& link) {
@@ -88,7 +115,7 @@ bool HasIpv6(const PreparedLink& link) {
                      [](const IpAddress& address) { return !address.is_v4(); });
 }
 
-absl::StatusOr<uint32_t> Wire(int pod_netns_fd, const std::string& if_name, const PreparedLink& link) {
+absl::StatusOr<WiredPod> Wire(int pod_netns_fd, const std::string& if_name, const PreparedLink& link) {
   ASSIGN_OR_RETURN(Socket host, Socket::Open());
   ASSIGN_OR_RETURN(Socket pod, Socket::OpenIn(pod_netns_fd));
   const absl::Status created = netlink::CreateVeth(host, {.name = link.host_interface,
@@ -109,9 +136,9 @@ absl::StatusOr<uint32_t> Wire(int pod_netns_fd, const std::string& if_name, cons
   ASSIGN_OR_RETURN(Link outside, FindOwnPair(host, pod, if_name, link));
   ASSIGN_OR_RETURN(Link inside, netlink::FindLink(pod, if_name));
   if (HasIpv6(link)) RETURN_IF_ERROR(ConfigureIpv6(pod_netns_fd, if_name));
-  RETURN_IF_ERROR(ConfigurePodEnd(pod, inside.ifindex, link));
+  ASSIGN_OR_RETURN(std::vector<IpAddress> gateways, ConfigurePodEnd(pod, inside.ifindex, link));
   std::move(undo).Cancel();
-  return outside.ifindex;
+  return WiredPod{outside.ifindex, std::move(gateways)};
 }
 
 absl::Status Differs(const std::string& if_name, absl::string_view what) {
@@ -119,15 +146,35 @@ absl::Status Differs(const std::string& if_name, absl::string_view what) {
                   "delete the pod; its controller makes a new one");
 }
 
+// Packets of its addresses are led to the interface's own table.
+absl::Status CheckRules(Socket& pod, const std::string& if_name, uint32_t ifindex, bool v4,
+                        const ExpectedLink& expected) {
+  ASSIGN_OR_RETURN(const std::vector<netlink::Rule> rules, netlink::Rules(pod));
+  for (const IpAddress& address : expected.addresses) {
+    const netlink::Rule wanted{.source = address, .table = OwnTable(ifindex), .priority = kRulePriority};
+    if (address.is_v4() != v4 || std::find(rules.begin(), rules.end(), wanted) != rules.end()) continue;
+    return Differs(if_name, absl::StrCat("no rule leads packets from ", address.ToString(), " to its table ",
+                                         wanted.table));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRoutes(Socket& pod, const std::string& if_name, uint32_t ifindex,
                          const ExpectedLink& expected) {
-  ASSIGN_OR_RETURN(std::vector<netlink::Route> routes, netlink::Routes(pod));
+  ASSIGN_OR_RETURN(const std::vector<netlink::Route> main_routes, netlink::Routes(pod));
+  ASSIGN_OR_RETURN(const std::vector<netlink::Route> own_routes, netlink::Routes(pod, OwnTable(ifindex)));
   ASSIGN_OR_RETURN(std::vector<netlink::Neighbour> neighbours, netlink::PermanentNeighbours(pod));
   for (const IpAddress& gateway : expected.gateways) {
-    const bool routed = std::any_of(routes.begin(), routes.end(), [&](const netlink::Route& route) {
+    const auto is_default = [&](const netlink::Route& route) {
       return route.destination == DefaultOf(gateway) && route.gateway == gateway && route.ifindex == ifindex;
-    });
-    if (!routed) return Differs(if_name, absl::StrCat("no default route through ", gateway.ToString()));
+    };
+    const bool in_main = std::any_of(main_routes.begin(), main_routes.end(), is_default);
+    const bool in_own = std::any_of(own_routes.begin(), own_routes.end(), is_default);
+    if (!in_main && in_own) {
+      RETURN_IF_ERROR(CheckRules(pod, if_name, ifindex, gateway.is_v4(), expected));
+    }
+    if (!in_main && !in_own)
+      return Differs(if_name, absl::StrCat("no default route through ", gateway.ToString()));
     auto neighbour = std::find_if(neighbours.begin(), neighbours.end(), [&](const netlink::Neighbour& n) {
       return n.ifindex == ifindex && n.address == gateway;
     });
@@ -157,8 +204,8 @@ absl::StatusOr<netlink::MacAddress> ParseMac(const std::string& text) {
   return mac;
 }
 
-absl::StatusOr<uint32_t> WirePod(int pod_netns_fd, const std::string& if_name, const PreparedLink& link) {
-  absl::StatusOr<uint32_t> wired = Wire(pod_netns_fd, if_name, link);
+absl::StatusOr<WiredPod> WirePod(int pod_netns_fd, const std::string& if_name, const PreparedLink& link) {
+  absl::StatusOr<WiredPod> wired = Wire(pod_netns_fd, if_name, link);
   if (!wired.ok()) return WithCode(wired.status(), ErrorCode::kWiring);
   return wired;
 }
@@ -184,6 +231,17 @@ absl::StatusOr<FoundLink> CheckPod(int pod_netns_fd, const std::string& if_name,
   }
   RETURN_IF_ERROR(CheckRoutes(pod, if_name, link->ifindex, expected));
   return found;
+}
+
+absl::Status RemoveRules(int pod_netns_fd, const std::string& if_name) {
+  ASSIGN_OR_RETURN(Socket pod, Socket::OpenIn(pod_netns_fd));
+  absl::StatusOr<Link> inside = netlink::FindLink(pod, if_name);
+  if (!inside.ok()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<netlink::Rule> rules, netlink::Rules(pod));
+  for (const netlink::Rule& rule : rules) {
+    if (rule.table == OwnTable(inside->ifindex)) RETURN_IF_ERROR(netlink::DeleteRule(pod, rule));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status UnwirePod(int pod_netns_fd, const std::string& if_name) {

@@ -27,9 +27,17 @@ struct PreparedLink {
   bool existing = false;  // an earlier ADD of this sandbox has made it
 };
 
-// Makes the pair (or takes over that of an earlier ADD) and configures the pod's end completely.
-// Returns the index of the host's end. `if_name` is the name inside the pod.
-absl::StatusOr<uint32_t> WirePod(int pod_netns_fd, const std::string& if_name, const PreparedLink& link);
+struct WiredPod {
+  uint32_t host_ifindex = 0;
+  std::vector<IpAddress> default_gateways;  // of the families whose default route is this interface's
+};
+
+// Makes the pair (or takes over that of an earlier ADD) and configures the pod's end completely. `if_name` is
+// the name inside the pod.
+//
+// In a family in which the pod has a default route by another interface already, that one keeps it: this
+// interface's routes then stand in a table of its own, which packets from its addresses are led to by a rule.
+absl::StatusOr<WiredPod> WirePod(int pod_netns_fd, const std::string& if_name, const PreparedLink& link);
 
 // What CHECK compares with, from "prevResult".
 struct ExpectedLink {
@@ -45,12 +53,17 @@ struct FoundLink {
   std::vector<IpAddress> addresses;
 };
 
-// The interface is up, has the addresses, the default routes through the gateways and their permanent
-// neighbours. Errors say what differs, with code 101.
+// The interface is up, has the addresses, the default routes through the gateways (in the main table, or in
+// its own one with the rules that lead there) and their permanent neighbours. Errors say what differs, with
+// code 101.
 absl::StatusOr<FoundLink> CheckPod(int pod_netns_fd, const std::string& if_name,
                                    const ExpectedLink& expected);
 
 // Deletes the pair when the pod's interface is one end of a pair of ours ("flp..."); OK when it is not.
+// The rules for the addresses of an interface that has its own table; the kernel keeps them when the device
+// goes.
+absl::Status RemoveRules(int pod_netns_fd, const std::string& if_name);
+
 absl::Status UnwirePod(int pod_netns_fd, const std::string& if_name);
 
 absl::StatusOr<netlink::MacAddress> ParseMac(const std::string& text);

@@ -21,7 +21,7 @@ Message RouteMessage(uint16_t type, uint16_t flags, const Route& route) {
   rtmsg header{};
   header.rtm_family = FamilyOf(route.destination.address());
   header.rtm_dst_len = static_cast<uint8_t>(route.destination.length());
-  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_table = route.table < 256 ? static_cast<uint8_t>(route.table) : uint8_t{RT_TABLE_UNSPEC};
   header.rtm_protocol = route.protocol;
   header.rtm_scope = route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
   // IPv6 knows no scopes.
@@ -32,6 +32,7 @@ Message RouteMessage(uint16_t type, uint16_t flags, const Route& route) {
   Message message(type, flags, header);
   if (route.destination.length() > 0) PutAddress(message, RTA_DST, route.destination.address());
   if (route.gateway) PutAddress(message, RTA_GATEWAY, *route.gateway);
+  if (route.table >= 256) message.Put(RTA_TABLE, route.table);
   if (route.ifindex != 0) message.Put(RTA_OIF, route.ifindex);
   if (route.source) PutAddress(message, RTA_PREFSRC, *route.source);
   if (route.mtu != 0) {
@@ -47,6 +48,7 @@ std::optional<Route> ParseRoute(const nlmsghdr* reply) {
   const Attributes attributes = Attributes::Of<rtmsg>(reply);
   Route route;
   route.protocol = header->rtm_protocol;
+  route.table = attributes.Has(RTA_TABLE) ? attributes.Get<uint32_t>(RTA_TABLE) : header->rtm_table;
   route.ifindex = attributes.Get<uint32_t>(RTA_OIF);
   route.mtu = attributes.Nested(RTA_METRICS).Get<uint32_t>(RTAX_MTU);
   route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
@@ -81,7 +83,7 @@ absl::Status DeleteRoute(Socket& socket, const Route& route) {
   return WrapError(socket.Execute(message), absl::StrCat("delete route ", ToString(route)));
 }
 
-absl::StatusOr<std::vector<Route>> Routes(Socket& socket) {
+absl::StatusOr<std::vector<Route>> Routes(Socket& socket, uint32_t table) {
   std::vector<Route> routes;
   for (const uint8_t family : {AF_INET, AF_INET6}) {
     rtmsg header{};
@@ -91,11 +93,10 @@ absl::StatusOr<std::vector<Route>> Routes(Socket& socket) {
                                            [&](const nlmsghdr* reply) {
                                              if (reply->nlmsg_type != RTM_NEWROUTE) return;
                                              const auto* found = static_cast<const rtmsg*>(NLMSG_DATA(reply));
-                                             if (found->rtm_table != RT_TABLE_MAIN ||
-                                                 found->rtm_type != RTN_UNICAST)
-                                               return;
+                                             if (found->rtm_type != RTN_UNICAST) return;
                                              if ((found->rtm_flags & RTM_F_CLONED) != 0) return;
-                                             if (auto route = ParseRoute(reply)) routes.push_back(*route);
+                                             auto route = ParseRoute(reply);
+                                             if (route && route->table == table) routes.push_back(*route);
                                            }),
                               "list routes"));
   }

@@ -13,7 +13,9 @@
 
 namespace fairlead::netlink {
 
-// A unicast route of the main table.
+inline constexpr uint32_t kMainTable = 254;
+
+// A unicast route.
 struct Route {
   IpPrefix destination;  // 0.0.0.0/0 or ::/0: the default route
   std::optional<IpAddress> gateway;
@@ -22,6 +24,7 @@ struct Route {
   uint32_t mtu = 0;                 // 0: the device's
   bool onlink = false;              // take the gateway as reachable on the device
   uint8_t protocol = 4;             // rtm_protocol: 4 static; ours is kFairleadProtocol
+  uint32_t table = kMainTable;
 
   bool operator==(const Route&) const = default;
 };
@@ -35,8 +38,8 @@ std::string ToString(const Route& route);
 absl::Status ReplaceRoute(Socket& socket, const Route& route);
 // NOT_FOUND when there is none.
 absl::Status DeleteRoute(Socket& socket, const Route& route);
-// Unicast routes of the main table, both families; multipath routes without gateway and device.
-absl::StatusOr<std::vector<Route>> Routes(Socket& socket);
+// Unicast routes of one table, both families; multipath routes without gateway and device.
+absl::StatusOr<std::vector<Route>> Routes(Socket& socket, uint32_t table = kMainTable);
 // The route that the kernel takes to `destination`: device, gateway, source.
 absl::StatusOr<Route> RouteTo(Socket& socket, const IpAddress& destination);
 

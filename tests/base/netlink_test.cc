@@ -10,6 +10,7 @@
 #include "base/netlink/filter.h"
 #include "base/netlink/link.h"
 #include "base/netlink/route.h"
+#include "base/netlink/rule.h"
 #include "tests/base/private_netns.h"
 
 namespace fairlead::netlink {
@@ -177,6 +178,28 @@ TEST_F(NetlinkTest, MakesAnExternalVxlanDevice) {
   EXPECT_EQ(link->kind, "vxlan");
   EXPECT_EQ(link->mtu, 1430u);
   EXPECT_EQ(link->mac, kMac);
+}
+
+TEST_F(NetlinkTest, RulesLeadToATableOfTheirOwn) {
+  MakePair();
+  constexpr uint32_t kTable = 0xf1000007;
+  for (const char* text : {"10.244.1.5", "fd00:10:244:1::5"}) {
+    const IpAddress source = *IpAddress::Parse(text);
+    ASSERT_TRUE(AddAddress(*pod_, pod_index_, source, source.is_v4() ? 32 : 128).ok());
+    const Rule rule{.source = source, .table = kTable, .priority = 1000};
+    ASSERT_TRUE(AddRule(*pod_, rule).ok());
+    EXPECT_TRUE(AddRule(*pod_, rule).ok()) << "a second time";
+    const IpAddress other = *IpAddress::Parse(source.is_v4() ? "192.0.2.1" : "2001:db8::1");
+    const Route route{.destination = IpPrefix::Host(other), .ifindex = pod_index_, .table = kTable};
+    ASSERT_TRUE(ReplaceRoute(*pod_, route).ok());
+  }
+  EXPECT_EQ(Rules(*pod_)->size(), 2U);
+  EXPECT_EQ(Routes(*pod_, kTable)->size(), 2U);
+  const std::vector<Route> main_routes = *Routes(*pod_);
+  for (const Route& route : main_routes) EXPECT_EQ(route.table, kMainTable);
+  const std::vector<Rule> rules = *Rules(*pod_);
+  for (const Rule& rule : rules) EXPECT_TRUE(DeleteRule(*pod_, rule).ok());
+  EXPECT_TRUE(Rules(*pod_)->empty());
 }
 
 }  // namespace
