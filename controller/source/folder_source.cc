@@ -244,7 +244,7 @@ void FolderSource::TakeDue() {
   for (const FolderChanges::Due& due : all) {
     if (due.action == FolderChanges::Action::kRead) {
       ReadFile(due.file);
-    } else {
+    } else if (::access(due.file.c_str(), F_OK) != 0) {  // else it is back, and its event under way
       inventory_.RemoveFile(Shown(due.file));
       for (auto& [folder, paths] : seen_) paths.erase(due.file);
     }

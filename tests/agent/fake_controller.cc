@@ -45,7 +45,7 @@ grpc::Status FakeController::Sync(grpc::ServerContext* context, Stream* stream) 
 
 std::optional<pb::SyncRequest> FakeController::Next() {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (!changed_.wait_for(lock, std::chrono::seconds(10), [this] { return !requests_.empty(); })) {
+  if (!changed_.wait_for(lock, std::chrono::seconds(60), [this] { return !requests_.empty(); })) {
     return std::nullopt;
   }
   pb::SyncRequest request = std::move(requests_.front());

@@ -21,7 +21,7 @@ class FakeController : public control::v1::ControlApi::Service {
   explicit FakeController(const std::string& path);
   ~FakeController() override;
 
-  // The next request of any stream; nothing after 10 s.
+  // The next request of any stream; nothing after a minute.
   std::optional<control::v1::SyncRequest> Next();
   void Send(const control::v1::SyncResponse& response);
   // Ends the newest stream.

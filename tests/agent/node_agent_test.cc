@@ -72,7 +72,7 @@ class NodeAgentTest : public ::testing::Test {
 
   // Runs the loop until `what` holds.
   void RunUntil(const std::function<bool()>& what) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     std::function<void()> look = [&] {
       if (what() || std::chrono::steady_clock::now() > deadline) {
         loop_->Stop();

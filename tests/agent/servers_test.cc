@@ -53,7 +53,7 @@ class ServersTest : public ::testing::Test {
         grpc::CreateChannel("unix:" + (folder_ / "agent.sock"), grpc::InsecureChannelCredentials());
     introspect_ = pb::Introspect::NewStub(channel);
     observer_ = observer::v1::Observer::NewStub(channel);
-    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   }
   void TearDown() override {
     grpc_.reset();
@@ -63,7 +63,7 @@ class ServersTest : public ::testing::Test {
   }
 
   void OnLoop(const std::function<void()>& act) {
-    ASSERT_TRUE(loop_->Call<int>(std::chrono::seconds(10), [&act] { return act(), 0; }).ok());
+    ASSERT_TRUE(loop_->Call<int>(std::chrono::seconds(60), [&act] { return act(), 0; }).ok());
   }
   void PushBasics() {
     OnLoop([this] {

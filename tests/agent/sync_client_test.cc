@@ -127,7 +127,8 @@ TEST_F(SyncClientTest, ComesBackWhenTheControllerEndsTheStream) {
 
 TEST_F(SyncClientTest, WaitsForAControllerThatIsNotThereYet) {
   Start();
-  while (loop_->Call<int>(std::chrono::seconds(5), [this] { return handler_.disconnects; }).value_or(9) < 3) {
+  while (loop_->Call<int>(std::chrono::seconds(60), [this] { return handler_.disconnects; }).value_or(9) <
+         3) {
     std::this_thread::yield();
   }
   FakeController controller(socket_);

@@ -21,7 +21,7 @@ class ApiServer(unittest.TestCase):
         self.addCleanup(self.server.close)
 
     def open(self, path):
-        return urllib.request.urlopen(self.server.url + path, timeout=10)
+        return urllib.request.urlopen(self.server.url + path, timeout=60)
 
     def events(self, stream, count):
         found = [json.loads(stream.readline()) for _ in range(count)]

@@ -29,7 +29,7 @@ class ProcessTest : public ::testing::Test {
   json Config(const std::string& socket) const {
     return {{"cniVersion", "1.1.0"},          {"name", "fairlead"},
             {"type", "fairlead-cni"},         {"agentSocket", socket},
-            {"queueDir", folder_ + "/queue"}, {"timeoutSeconds", 1}};
+            {"queueDir", folder_ + "/queue"}, {"timeoutSeconds", 60}};
   }
   std::map<std::string, std::string> Environment(const std::string& command) const {
     return {{"CNI_COMMAND", command},
@@ -139,6 +139,7 @@ TEST_F(ProcessTest, RefusesWhatIsNoAnswer) {
 TEST_F(ProcessTest, GivesUpOnAnAgentThatSaysNothing) {
   FakeAgent agent({FakeAgent::kSayNothing});
   json config = Config(agent.path());
+  config["timeoutSeconds"] = 1;
   config["prevResult"] = json::object();
   config["cni.dev/valid-attachments"] = json::array();
   EXPECT_EQ(Run("GC", config).code(), 11);
@@ -186,7 +187,9 @@ TEST_F(ProcessTest, DelWithoutAnAgentIsQueued) {
 TEST_F(ProcessTest, DelIsQueuedWhenTheAgentGoesAwayUnasked) {
   for (const char* answer : {FakeAgent::kHangUp, FakeAgent::kSayNothing}) {
     FakeAgent agent({answer});
-    EXPECT_EQ(Run("DEL", Config(agent.path())).exit_code, 0);
+    json config = Config(agent.path());
+    config["timeoutSeconds"] = 1;
+    EXPECT_EQ(Run("DEL", config).exit_code, 0);
     EXPECT_TRUE(std::filesystem::remove(QueuedFile())) << answer;
   }
 }

@@ -50,7 +50,7 @@ class WiringTest : public ::testing::Test {
 
   PluginResult Run(const std::string& command, const std::string& socket, const json& more = json::object()) {
     json config = {{"cniVersion", "1.1.0"}, {"name", "fairlead"},         {"type", "fairlead-cni"},
-                   {"agentSocket", socket}, {"queueDir", folder_ + "/q"}, {"timeoutSeconds", 10}};
+                   {"agentSocket", socket}, {"queueDir", folder_ + "/q"}, {"timeoutSeconds", 60}};
     config.update(more);
     return RunPlugin({.environment = {{"CNI_COMMAND", command},
                                       {"CNI_CONTAINERID", "sandbox-1"},

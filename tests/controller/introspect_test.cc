@@ -30,7 +30,7 @@ class IntrospectTest : public ::testing::Test {
 
   pb::StatusReply Status() {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     pb::StatusReply reply;
     grpc::Status status = stub_->Status(&context, {}, &reply);
     EXPECT_TRUE(status.ok()) << status.error_message();
@@ -38,14 +38,14 @@ class IntrospectTest : public ::testing::Test {
   }
   // The first status that is as wanted, or the last one after a while.
   pb::StatusReply StatusWhen(const std::function<bool(const pb::StatusReply&)>& wanted) {
-    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     pb::StatusReply reply = Status();
     while (!wanted(reply) && std::chrono::steady_clock::now() < deadline) reply = Status();
     return reply;
   }
   pb::NamesReply Names(const std::vector<std::string>& addresses) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     pb::NamesRequest request;
     for (const std::string& address : addresses) request.add_addresses(IpAddress::Parse(address)->ToBytes());
     pb::NamesReply reply;
@@ -126,7 +126,7 @@ TEST_F(IntrospectTest, NamesFollowReports) {
 
 TEST_F(IntrospectTest, WorkloadsAreTheWholePictureAfterEveryChange) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   auto watch = workloads::v1::Workloads::NewStub(controller_->Connect())->Watch(&context, {});
   workloads::v1::Snapshot snapshot;
   ASSERT_TRUE(watch->Read(&snapshot));

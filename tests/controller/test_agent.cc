@@ -11,7 +11,7 @@ namespace {
 
 namespace pb = control::v1;
 
-constexpr std::chrono::seconds kPatience(20);
+constexpr std::chrono::seconds kPatience(60);
 
 pb::ResourceKind KindOf(const pb::Resource& resource) {
   switch (resource.body_case()) {

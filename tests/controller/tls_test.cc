@@ -45,7 +45,7 @@ class TlsTest : public ::testing::Test {
 
   static grpc::Status Names(const std::shared_ptr<grpc::Channel>& channel) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     introspect::v1::NamesReply reply;
     return introspect::v1::Introspect::NewStub(channel)->Names(&context, {}, &reply);
   }
@@ -81,7 +81,7 @@ TEST_F(TlsTest, NodesDoNotSeeTheWholeCluster) {
   std::shared_ptr<grpc::Channel> node = Connect(ca_.Sign("system:fairlead:node:n1"));
   EXPECT_EQ(Names(node).error_code(), grpc::StatusCode::PERMISSION_DENIED);
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   auto watch = workloads::v1::Workloads::NewStub(node)->Watch(&context, {});
   workloads::v1::Snapshot snapshot;
   EXPECT_FALSE(watch->Read(&snapshot));

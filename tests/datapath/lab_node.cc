@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <linux/ip.h>
 #include <linux/udp.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -89,6 +91,21 @@ bool Wait(int fd, short events, int timeout_ms) {
   return poll(&waiting, 1, timeout_ms) == 1;
 }
 
+// Until the kernel has taken the device into use: before, it drops what is sent.
+void WaitUntilRunning(int netns, const std::string& name) {
+  std::optional<NetnsScope> scope;
+  if (netns >= 0) scope.emplace(Must(NetnsScope::Enter(netns)));
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  for (int waited_ms = 0; waited_ms < kPatienceMs; ++waited_ms) {
+    if (ioctl(fd.get(), SIOCGIFFLAGS, &request) != 0) Die("read the flags of " + name);
+    if ((request.ifr_flags & IFF_RUNNING) != 0) return;
+    poll(nullptr, 0, 1);
+  }
+  Die(name + " has no carrier");
+}
+
 std::string& MutableBpfDir() {
   static std::string dir;
   return dir;
@@ -124,8 +141,12 @@ LabNode::LabNode() : socket_(Must(netlink::Socket::Open())), outside_(NewPrivate
     Must(netlink::AddAddress(socket, ifindex, *IpAddress::Parse(v6), 64));
   };
   number(socket_, "192.168.50.1", "fd00:50::1");
-  NetnsScope scope = Must(NetnsScope::Enter(outside_.get()));
-  number(outside, "192.168.50.2", "fd00:50::2");
+  {
+    NetnsScope scope = Must(NetnsScope::Enter(outside_.get()));
+    number(outside, "192.168.50.2", "fd00:50::2");
+  }
+  WaitUntilRunning(-1, "uplink");
+  WaitUntilRunning(outside_.get(), "uplink");
 }
 
 LabNode::LabNode(const LabNode& first) : number_(2), socket_(Must(netlink::Socket::OpenIn(first.outside()))) {
@@ -187,6 +208,7 @@ LabPod& LabNode::AddPod(const std::string& name, int number) {
                                         .ifindex = eth0,
                                         .mtu = 1400}));
   }
+  WaitUntilRunning(pod->netns.get(), "eth0");
   return *(pods_[name] = std::move(pod));
 }
 
@@ -266,9 +288,20 @@ bool SendUdp(int socket, const IpAddress& to, uint16_t port, const std::string& 
                 at.size) == static_cast<ssize_t>(text.size());
 }
 
+bool Arrives(int receiver, size_t size, const std::function<void()>& send) {
+  constexpr int kAgainMs = 1000;
+  for (int waited_ms = 0; waited_ms < kPatienceMs; waited_ms += kAgainMs) {
+    send();
+    if (Receive(receiver, kAgainMs).size() == size) return true;
+  }
+  return false;
+}
+
 void SendFragmentsBackwards(int netns, const IpAddress& from, const IpAddress& to, uint16_t port,
                             const std::string& text) {
   constexpr size_t kFragment = 800;  // a multiple of 8
+  static uint16_t id = 0x1234;       // another one for each datagram
+  ++id;
   std::optional<NetnsScope> scope;
   scope.emplace(Must(NetnsScope::Enter(netns)));
   UniqueFd raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
@@ -282,7 +315,7 @@ void SendFragmentsBackwards(int netns, const IpAddress& from, const IpAddress& t
     ip.version = 4;
     ip.ihl = 5;
     ip.tot_len = htons(static_cast<uint16_t>(sizeof(ip) + part.size()));
-    ip.id = htons(0x1234);
+    ip.id = htons(id);
     const bool last = offset + part.size() == datagram.size();
     ip.frag_off = htons(static_cast<uint16_t>(offset / 8 | (last ? 0 : kMoreFragments)));
     ip.ttl = 64;

@@ -2,6 +2,7 @@
 // namespaces below it. All of it is invisible to others and ends with the process.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -69,17 +70,20 @@ class LabCgroup {
 
 // Sockets of a pod, or of the node when `netns` is -1; every call waits at most `timeout_ms`: long for
 // what must happen, short (kRefusedMs) for what must not.
+inline constexpr int kPatienceMs = 60'000;
 inline constexpr int kRefusedMs = 300;
 UniqueFd ListenTcp(int netns, const IpAddress& address, uint16_t port);
 // Invalid when it does not connect in time.
-UniqueFd ConnectTcp(int netns, const IpAddress& address, uint16_t port, int timeout_ms = 5000);
-UniqueFd AcceptTcp(int listener, int timeout_ms = 5000);
+UniqueFd ConnectTcp(int netns, const IpAddress& address, uint16_t port, int timeout_ms = kPatienceMs);
+UniqueFd AcceptTcp(int listener, int timeout_ms = kPatienceMs);
 UniqueFd BindUdp(int netns, const IpAddress& address, uint16_t port);
 bool SendUdp(int socket, const IpAddress& to, uint16_t port, const std::string& text);
+// Sends until a datagram of that size has arrived, as a sender of UDP has to; false when none does in time.
+bool Arrives(int receiver, size_t size, const std::function<void()>& send);
 // A UDP datagram of IPv4 as raw fragments, the last one first.
 void SendFragmentsBackwards(int netns, const IpAddress& from, const IpAddress& to, uint16_t port,
                             const std::string& text);
 // "" when nothing comes.
-std::string Receive(int socket, int timeout_ms = 5000);
+std::string Receive(int socket, int timeout_ms = kPatienceMs);
 
 }  // namespace fairlead::datapath

@@ -365,9 +365,8 @@ TEST_P(LiveDatapath, AServiceWithoutEndpointsIsRefusedAtOnce) {
   Apply(WithService(false));
   for (const bool v4 : {true, false}) {
     for (const int netns : {node_->pod("a").netns.get(), -1}) {
-      const auto start = std::chrono::steady_clock::now();
-      EXPECT_FALSE(ConnectTcp(netns, ServiceAddress(v4), 80, 5000).valid());
-      EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+      EXPECT_FALSE(ConnectTcp(netns, ServiceAddress(v4), 80).valid());
+      EXPECT_EQ(errno, ECONNREFUSED) << "not a lapse of time";
     }
   }
 }

@@ -106,7 +106,7 @@ class LiveNodes : public ::testing::TestWithParam<Routing> {
   const IpAddress& AddressOf(LabPod& pod, bool v4) { return pod.endpoint.addresses[v4 ? 0 : 1]; }
 
   // From a namespace to b.
-  bool Reaches(int netns, bool v4, int timeout_ms = 5000) {
+  bool Reaches(int netns, bool v4, int timeout_ms = kPatienceMs) {
     UniqueFd listener = ListenTcp(b().netns.get(), AddressOf(b(), v4), kPort);
     UniqueFd client = ConnectTcp(netns, AddressOf(b(), v4), kPort, timeout_ms);
     if (!client.valid()) return false;
@@ -181,8 +181,9 @@ TEST_P(LiveNodes, DatagramsLargerThanThePathArriveWhole) {
   for (const bool v4 : {true, false}) {
     UniqueFd server = BindUdp(b().netns.get(), AddressOf(b(), v4), kPort);
     UniqueFd client = BindUdp(a().netns.get(), AddressOf(a(), v4), 0);
-    ASSERT_TRUE(SendUdp(client.get(), AddressOf(b(), v4), kPort, text));
-    EXPECT_EQ(Receive(server.get()).size(), text.size()) << "IPv4 " << v4 << one_->Drops() << two_->Drops();
+    EXPECT_TRUE(Arrives(server.get(), text.size(),
+                        [&] { EXPECT_TRUE(SendUdp(client.get(), AddressOf(b(), v4), kPort, text)); }))
+        << "IPv4 " << v4 << one_->Drops() << two_->Drops();
   }
 }
 
@@ -190,8 +191,12 @@ TEST_P(LiveNodes, FragmentsThatComeBeforeTheirHeadArrive) {
   ApplyBoth();
   const std::string text(3000, 'y');
   UniqueFd server = BindUdp(b().netns.get(), AddressOf(b(), true), kPort);
-  SendFragmentsBackwards(a().netns.get(), AddressOf(a(), true), AddressOf(b(), true), kPort, text);
-  EXPECT_EQ(Receive(server.get()).size(), text.size()) << one_->Drops() << two_->Drops();
+  EXPECT_TRUE(Arrives(server.get(), text.size(),
+                      [&] {
+                        SendFragmentsBackwards(a().netns.get(), AddressOf(a(), true), AddressOf(b(), true),
+                                               kPort, text);
+                      }))
+      << one_->Drops() << two_->Drops();
 }
 
 TEST_P(LiveNodes, PodsLeaveForTheOutsideUnderTheNodesAddress) {

@@ -16,6 +16,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int64_t kPatienceNs = 60'000'000'000;
 constexpr char kFairlead[] = FAIRLEAD_BIN_DIR "/fairlead";
 
 }  // namespace
@@ -31,8 +32,8 @@ Output Fairlead(const std::vector<std::string>& args, const std::string& input, 
   return {result->exit_code, result->out, result->err};
 }
 
-bool Eventually(int timeout_ms, const std::function<bool()>& holds) {
-  const int64_t deadline_ns = SystemClock().MonotonicNs() + int64_t{timeout_ms} * 1'000'000;
+bool Eventually(const std::function<bool()>& holds) {
+  const int64_t deadline_ns = SystemClock().MonotonicNs() + kPatienceNs;
   while (!holds()) {
     if (SystemClock().MonotonicNs() > deadline_ns) return false;
     ::poll(nullptr, 0, 10);
@@ -86,11 +87,12 @@ json Lab::ProbeJson(const std::string& where, std::vector<std::string> args, int
   return value;
 }
 
-std::string Lab::Probe(const std::string& where, const std::string& target,
-                       const std::vector<std::string>& options) const {
-  std::vector<std::string> args{"connect", target};
-  args.insert(args.end(), options.begin(), options.end());
-  return ProbeJson(where, args).value("result", "no answer of fairlead-probe");
+std::string Lab::Probe(const std::string& where, const std::string& target) const {
+  return ProbeJson(where, {"connect", target, "--timeout-ms", "10000"}).value("result", "no JSON");
+}
+
+std::string Lab::ProbeBriefly(const std::string& where, const std::string& target) const {
+  return ProbeJson(where, {"connect", target, "--timeout-ms", "1000"}).value("result", "no JSON");
 }
 
 void Lab::Apply(const std::string& manifests) const {
@@ -135,7 +137,7 @@ std::string Lab::At(const std::string& address, int port) {
 
 std::set<std::string> Lab::Reached() const {
   std::map<std::string, std::string> families;
-  for (const json& answer : Json({"lab", "matrix"})) {
+  for (const json& answer : Json({"lab", "matrix", "--timeout-ms", "2000"})) {
     if (answer["kind"] != "pod" || answer["result"] != "ok" || answer["source"] == answer["target"]) continue;
     const bool udp = answer["protocol"] == "udp";
     const std::string path = answer["source"].get<std::string>() + " > " +

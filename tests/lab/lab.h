@@ -38,9 +38,10 @@ class Lab {
               int timeout_ms = 60'000) const;
   nlohmann::json ProbeJson(const std::string& where, std::vector<std::string> args,
                            int timeout_ms = 60'000) const;
-  // What became of one question: "ok", "refused", "timeout", ...
-  std::string Probe(const std::string& where, const std::string& target,
-                    const std::vector<std::string>& options = {}) const;
+  // What became of one question: "ok", "refused", "timeout", ... Patient, for what is to be answered.
+  std::string Probe(const std::string& where, const std::string& target) const;
+  // The same for what is not to be answered: waits a second.
+  std::string ProbeBriefly(const std::string& where, const std::string& target) const;
 
   // Manifests as text. Apply and Delete return when every node holds the change.
   void Apply(const std::string& manifests) const;
@@ -65,7 +66,7 @@ class Lab {
 
 // `fairlead ARGS...` without any lab.
 Output Fairlead(const std::vector<std::string>& args, const std::string& input = "", int timeout_ms = 60'000);
-// Polls until `holds()` or the time is over.
-bool Eventually(int timeout_ms, const std::function<bool()>& holds);
+// Polls until `holds()`; false after a minute.
+bool Eventually(const std::function<bool()>& holds);
 
 }  // namespace fairlead::test

@@ -99,12 +99,12 @@ TEST(LifecycleTest, ABadVersionOfAPolicyLeavesTheGoodOneInForce) {
                 Policy("default", "p", "  podSelector: {}\n"));
   ASSERT_TRUE(lab.up());
   const std::string target = Lab::At(lab.Address("pod", "default/one"), 80);
-  EXPECT_EQ(lab.Probe("default/two", target), "timeout");
+  EXPECT_EQ(lab.ProbeBriefly("default/two", target), "timeout");
   const Output apply =
       lab.Fairlead({"lab", "apply", "-f", "-"}, Policy("default", "p", "  podSelector: nonsense\n"));
   EXPECT_NE(apply.exit_code, 0);
   EXPECT_THAT(apply.err, HasSubstr("refused"));
-  EXPECT_EQ(lab.Probe("default/two", target), "timeout");
+  EXPECT_EQ(lab.ProbeBriefly("default/two", target), "timeout");
 }
 
 TEST(LifecycleTest, StartsAndStopsPodsAsManifestsComeAndGo) {
@@ -116,7 +116,7 @@ TEST(LifecycleTest, StartsAndStopsPodsAsManifestsComeAndGo) {
   EXPECT_EQ(lab.Probe("default/one", target), "ok");
   lab.Delete(two);
   EXPECT_EQ(lab.Json({"lab", "list", "--pods"}).size(), 1u);
-  EXPECT_NE(lab.Probe("default/one", target), "ok");
+  EXPECT_NE(lab.ProbeBriefly("default/one", target), "ok");
 }
 
 TEST(LifecycleTest, RunsAContainersCommandAndRestartsIt) {
@@ -126,9 +126,8 @@ TEST(LifecycleTest, RunsAContainersCommandAndRestartsIt) {
       "      command: [sh, -c]\n      args: ['echo hello $(WHO); hostname; exit 3']\n"
       "      env: [{name: WHO, value: world}]\n");
   ASSERT_TRUE(lab.up());
-  EXPECT_TRUE(Eventually(5000, [&] {
-    return lab.Fairlead({"lab", "list", "--pods"}).out.find("exit code 3") != std::string::npos;
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] { return lab.Fairlead({"lab", "list", "--pods"}).out.find("exit code 3") != std::string::npos; }));
   EXPECT_THAT(lab.Fairlead({"lab", "logs", "default/once"}).out, HasSubstr("hello world\nonce\n"));
 }
 

@@ -41,7 +41,8 @@ class ServiceTest : public testing::Test {
   // Who answers 40 questions.
   std::set<std::string> Hosts(const std::string& from, const std::string& target) {
     std::set<std::string> hosts;
-    for (const auto& answer : lab_->ProbeJson(from, {"connect", target, "--count", "40"})) {
+    for (const auto& answer :
+         lab_->ProbeJson(from, {"connect", target, "--count", "40", "--timeout-ms", "10000"})) {
       EXPECT_EQ(answer["result"], "ok") << from << " to " << target;
       hosts.insert(answer["host"].get<std::string>());
     }
@@ -102,7 +103,7 @@ TEST_F(ServiceTest, PodsLeaveForTheOutsideUnderTheirNodesAddress) {
       "setsid fairlead-probe serve tcp:7000 udp:7000 >/dev/null 2>&1 & echo $! >" + pid_file;
   ASSERT_EQ(lab_->Exec("outside", {"sh", "-c", serve}).exit_code, 0);
   for (const std::string target : {"203.0.113.10:7000", "203.0.113.10:7000/udp"}) {
-    ASSERT_TRUE(Eventually(3000, [&] { return lab_->Probe("outside", target) == "ok"; }));
+    ASSERT_TRUE(Eventually([&] { return lab_->Probe("outside", target) == "ok"; }));
     const auto answer = lab_->ProbeJson("a/client", {"connect", target});
     EXPECT_THAT(answer.value("seenAs", ""), StartsWith("172.31.0.11:")) << answer;
   }
@@ -114,7 +115,7 @@ TEST_F(ServiceTest, ARemovedBackendGetsNoMoreConnections) {
   lab_->Delete(Pod("a", "two", "node-2", "app: echo", kPorts));
   EXPECT_THAT(Hosts("a/client", target), testing::ElementsAre("one"));
   lab_->Apply(Pod("a", "two", "node-2", "app: echo", kPorts));
-  EXPECT_TRUE(Eventually(5000, [&] { return Hosts("a/client", target).size() == 2; }));
+  EXPECT_TRUE(Eventually([&] { return Hosts("a/client", target).size() == 2; }));
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 
 constexpr char kNode[] = "node-1";
-constexpr auto kPatience = std::chrono::seconds(20);
+constexpr auto kPatience = std::chrono::seconds(60);
 
 // An agent as main.cc puts it together, on a fake datapath and without servers for people. Lives in the
 // namespace `netns_fd`, its files in `folder`.
@@ -137,7 +137,7 @@ class CniAgentTest : public ::testing::Test {
                    {"type", "fairlead-cni"},
                    {"agentSocket", folder_ + "/cni.sock"},
                    {"queueDir", folder_ + "/cni-queue"},
-                   {"timeoutSeconds", 30}});
+                   {"timeoutSeconds", 60}});
     return {.environment = {{"CNI_COMMAND", command},
                             {"CNI_CONTAINERID", "sandbox-" + pod},
                             {"CNI_IFNAME", "eth0"},

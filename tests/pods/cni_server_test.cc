@@ -67,7 +67,7 @@ class Client {
     while (input_.find('\n') == std::string::npos) {
       pollfd poller{.fd = fd_.get(), .events = POLLIN};
       char buffer[4096];
-      if (poll(&poller, 1, 20'000) <= 0) return "<no answer>";
+      if (poll(&poller, 1, 60'000) <= 0) return "<no answer>";
       const ssize_t count = recv(fd_.get(), buffer, sizeof(buffer), 0);
       if (count <= 0) return "";
       input_.append(buffer, static_cast<size_t>(count));
@@ -113,12 +113,12 @@ class CniServerTest : public ::testing::Test {
   }
   std::string path() const { return folder_ + "/cni.sock"; }
   std::vector<std::string> Events() {
-    return *loop_->Call<std::vector<std::string>>(std::chrono::seconds(20),
+    return *loop_->Call<std::vector<std::string>>(std::chrono::seconds(60),
                                                   [this] { return recorder_.events; });
   }
   // Until `event` has happened.
   bool Happens(const std::string& event) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (std::chrono::steady_clock::now() < deadline) {
       for (const std::string& seen : Events()) {
         if (seen == event) return true;
@@ -165,7 +165,7 @@ TEST_F(CniServerTest, AConnectionThatClosesWhileTheCommitWaitsIsAbandoned) {
   }
   EXPECT_TRUE(Happens("abandon s1/eth0"));
   // The answer that comes too late finds nobody and hurts nobody.
-  EXPECT_TRUE(*loop_->Call<bool>(std::chrono::seconds(20), [this] {
+  EXPECT_TRUE(*loop_->Call<bool>(std::chrono::seconds(60), [this] {
     recorder_.held(absl::OkStatus());
     return true;
   }));

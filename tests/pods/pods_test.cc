@@ -74,7 +74,7 @@ TEST_F(PodsTest, AnAddWaitsForThePolicy) {
 TEST_F(PodsTest, AnAddWithoutPolicyFailsClosedInTheEnd) {
   AgentOn agent(&world_);
   ASSERT_EQ(Add(agent, "s1"), std::nullopt);
-  agent.loop->After(std::chrono::seconds(20), [&] { agent.loop->Stop(); });
+  agent.loop->After(std::chrono::seconds(60), [&] { agent.loop->Stop(); });
   std::function<void()> poll = [&] {
     if (answer_) {
       agent.loop->Stop();

@@ -56,7 +56,7 @@ TEST_F(ReleaseFolderTest, ReplaysWhatWasQueuedBefore) {
 TEST_F(ReleaseFolderTest, NoticesWhatIsQueuedLater) {
   Open();
   Put("s2-eth0.json", Del("s2"));
-  loop_->After(std::chrono::seconds(20), [this] { loop_->Stop(); });
+  loop_->After(std::chrono::seconds(60), [this] { loop_->Stop(); });
   std::function<void()> poll = [&] {
     if (!released_.empty()) {
       loop_->Stop();
