@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "agent/files.h"
 #include "agent/persisted_state.h"
 #include "base/status_macros.h"
@@ -14,6 +16,10 @@ namespace {
 
 constexpr int kEventBatch = 1024;
 constexpr int64_t kRetryRefusedNs = 60'000'000'000;
+constexpr char kHolding[] =
+    "the state on disk is not the one that the kernel holds (the agent ended before it could save it): pods "
+    "keep the policy and the Services that they have, and new pods wait, until a controller has answered; "
+    "see ControllerConnected";
 constexpr size_t kMaxNamed = 3;  // reasons that a condition's message spells out
 
 std::string Summary(const std::vector<std::string>& reasons) {
@@ -60,6 +66,7 @@ void NodeAgent::LoadState() {
       state_.Commit();
       conditions_.Set("NodeConfigured", true, "");
       watermark_ = saved->watermark;
+      saved_digest_ = state_.Digest();
       spdlog::info("took up {} resources from {}", state_.versions().size(), options_.state_file);
     } else {
       status = absl::DataLossError(
@@ -75,6 +82,28 @@ void NodeAgent::LoadState() {
     spdlog::error("{}", std::string(status.message()));
   }
   conditions_.Set("StateLoaded", status);
+  CompareWithKernel();
+}
+
+// A mark is "DIGEST WATERMARK".
+absl::Status NodeAgent::MarkKernel(uint64_t watermark) {
+  return datapath_->SetMark(absl::StrCat(state_.Digest(), " ", watermark));
+}
+
+void NodeAgent::CompareWithKernel() {
+  const std::vector<std::string> mark = absl::StrSplit(datapath_->Mark(), ' ');
+  uint64_t watermark = 0;
+  if (mark.size() != 2 || !absl::SimpleAtoi(mark[1], &watermark)) return;  // the kernel holds nothing
+  watermark_ = std::max(watermark_, watermark);
+  // Without any state there is nothing old that could be applied.
+  SetHolding(state_.has_config() && mark[0] != state_.Digest());
+}
+
+void NodeAgent::SetHolding(bool holding) {
+  if (holding && !holding_) spdlog::warn("{}", kHolding);
+  if (!holding && holding_) spdlog::info("the kernel holds what the controller says");
+  holding_ = holding;
+  conditions_.Set("StateCurrent", !holding, holding ? kHolding : "");
 }
 
 void NodeAgent::Start() {
@@ -159,7 +188,7 @@ absl::StatusOr<std::vector<ResourceError>> NodeAgent::Apply(bool verify,
 void NodeAgent::Verify() {
   loop_->After(options_.verify_interval, [this] { Verify(); });
   if (endpoints_ != nullptr) conditions_.Set("PodsReconciled", endpoints_->Reconcile());
-  if (!state_.has_config()) return;
+  if (!state_.has_config() || holding_) return;
   const bool applied = Apply(/*verify=*/true, {}).ok();
   std::vector<std::string> foreign;
   for (const auto& program : datapath_->Programs()) {
@@ -228,6 +257,16 @@ std::vector<ResourceError> NodeAgent::TakePush(Push push) {
     state_.Rollback();
     return errors;
   }
+  if (holding_ && !push.complete) {
+    // The rest of the difference to what is on disk is on its way: all of it is applied at once.
+    state_.Commit();
+    watermark_ = push.watermark;
+    return {};
+  }
+  if (const absl::Status marked = MarkKernel(push.watermark); !marked.ok()) {
+    state_.Rollback();
+    return {{{}, std::string(marked.message()), {}}};
+  }
   const bool complete_before = std::exchange(complete_, complete_ || push.complete);
   absl::StatusOr<std::vector<ResourceError>> applied = Apply(/*verify=*/false, changed);
   const bool answered = applied.ok();
@@ -239,7 +278,10 @@ std::vector<ResourceError> NodeAgent::TakePush(Push push) {
   if (!errors.empty()) {
     state_.Rollback();
     complete_ = complete_before;
-    if (answered && state_.has_config()) (void)Apply(/*verify=*/false, {});
+    if (answered && state_.has_config() && !holding_ && Apply(/*verify=*/false, {}).ok()) {
+      const absl::Status marked = MarkKernel(watermark_);
+      if (!marked.ok()) spdlog::error("{}", std::string(marked.message()));
+    }
     return errors;
   }
   state_.Commit();
@@ -247,7 +289,8 @@ std::vector<ResourceError> NodeAgent::TakePush(Push push) {
   for (const ResourceId& id : changed) refused_.erase(id);
   refused_.erase(ResourceId{});
   conditions_.Set("NodeConfigured", true, "");
-  if (complete_ && !changed.empty()) SaveSoon();
+  SetHolding(false);
+  if (complete_ && state_.Digest() != saved_digest_) SaveSoon();
   if (endpoints_ != nullptr) {
     endpoints_->SetPodCidrs(state_.desired().settings.pod_cidrs);
     endpoints_->OnApplied();
@@ -274,7 +317,7 @@ void NodeAgent::ShowRefusals() {
 
 bool NodeAgent::KnowsPod(const std::string& uid, const std::string& namespace_name,
                          const std::string& name) const {
-  return state_.FindPod(uid, namespace_name, name) != nullptr;
+  return !holding_ && state_.FindPod(uid, namespace_name, name) != nullptr;
 }
 
 absl::Status NodeAgent::ApplyEndpoint(const std::string& key) {
@@ -282,6 +325,7 @@ absl::Status NodeAgent::ApplyEndpoint(const std::string& key) {
     return absl::UnavailableError(
         "program the pod: the controller has not told this node its configuration yet");
   }
+  if (holding_) return absl::UnavailableError(absl::StrCat("program the pod: ", kHolding));
   RETURN_IF_ERROR(Apply(/*verify=*/false, {}).status());
   auto failure = failing_.find(key);
   if (failure != failing_.end()) {
@@ -324,10 +368,24 @@ absl::Status NodeAgent::Ready() const {
                      " its configuration yet: is it running, and is there a Node object of this name? (",
                      conditions_.Find("ControllerConnected")->message, ")"));
   }
+  if (holding_) return absl::UnavailableError(kHolding);
   const Condition* datapath = conditions_.Find("DatapathReady");
   if (datapath == nullptr) return absl::UnavailableError("the datapath has not been programmed yet");
   if (!datapath->ok) return absl::UnavailableError(datapath->message);
   return absl::OkStatus();
+}
+
+void NodeAgent::NoteRecords(const std::vector<std::string>& damaged) {
+  const std::string message =
+      damaged.empty() ? ""
+                      : absl::StrCat("the records of ", damaged.size(),
+                                     " pods, and their copies, are damaged: these pods have lost their "
+                                     "network. Delete the pods of this node that `fairlead endpoints` does "
+                                     "not list; shown until the agent starts again. ",
+                                     Summary(damaged));
+  if (conditions_.Set("PodRecords", damaged.empty(), message) && !damaged.empty()) {
+    spdlog::error("{}", message);
+  }
 }
 
 void NodeAgent::NoteMetrics(const absl::Status& status) {
@@ -357,6 +415,7 @@ void NodeAgent::SaveSoon() {
 void NodeAgent::Save() {
   save_timer_ = 0;
   saved_ns_ = clock_->MonotonicNs();
+  saved_digest_ = state_.Digest();
   writer_->Write(SavedStateOf(state_, watermark_));
 }
 

@@ -27,8 +27,7 @@ struct NodeAgentOptions {
   std::string node;
   std::string state_file;  // its folder must exist
   std::chrono::milliseconds verify_interval = std::chrono::seconds(30);
-  // Short: an agent that dies in between starts from the older state and holds it until a controller
-  // answers.
+  // Short: an agent that dies in between has to wait for a controller when it starts again.
   std::chrono::milliseconds save_delay = std::chrono::milliseconds(0);
   std::chrono::milliseconds save_interval = std::chrono::milliseconds(200);
 };
@@ -56,6 +55,8 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   absl::Status ApplyEndpoint(const std::string& key) override;
   absl::Status Ready() const override;
 
+  // Records of pods that are damaged, each with the reason; none is fine.
+  void NoteRecords(const std::vector<std::string>& damaged);
   // Whether /metrics could be served.
   void NoteMetrics(const absl::Status& status);
 
@@ -83,6 +84,11 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   std::vector<ResourceError> TakePush(Push push);
   ResourceId IdOf(const datapath::ApplyReport::Failure& failure) const;
   void Verify();
+  // What the kernel holds, or may hold from now on: written before anything of it.
+  absl::Status MarkKernel(uint64_t watermark);
+  // Whether the state that was loaded is the one that the kernel holds.
+  void CompareWithKernel();
+  void SetHolding(bool holding);
   void NoteRefusals(std::vector<ResourceError>& errors, const PolicyNames& policies);
   void ShowRefusals();
   std::map<std::string, EndpointReport> CurrentReports() const;
@@ -102,6 +108,9 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   FlowHistory flows_;
   bool complete_ = false;
   bool connected_ = false;
+  // What was on disk is not what the kernel holds: an agent has died before it could save. Until a
+  // controller has told everything nothing is applied, for it might take something back.
+  bool holding_ = false;
   uint64_t watermark_ = 0;
   uint64_t repaired_ = 0;
   uint64_t pushes_taken_ = 0;
@@ -112,6 +121,7 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   std::map<std::string, EndpointReport> reported_;  // by key
   EventLoop::TimerId save_timer_ = 0;
   int64_t saved_ns_ = 0;
+  std::string saved_digest_;  // of what is on disk, or on its way there
   std::unique_ptr<StateWriter> writer_;
 };
 

@@ -1,11 +1,13 @@
 #include "agent/node_state.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/resource_delta.h"
 #include "base/status_macros.h"
+#include "policy/content_hash.h"
 
 namespace fairlead::agent {
 namespace {
@@ -23,6 +25,16 @@ void PutInto(std::map<std::string, T>& held, const std::string& name, Body body)
   } else {
     held.erase(name);
   }
+}
+
+std::array<uint64_t, 2> HashOf(const ResourceId& id, const std::string& version) {
+  const std::string hex =
+      policy::ContentHash().Add(static_cast<uint64_t>(id.kind)).Add(id.name).Add(version).Hex();
+  std::array<uint64_t, 2> hash{};
+  for (size_t i = 0; i < hash.size(); ++i) {
+    std::from_chars(hex.data() + 16 * i, hex.data() + 16 * (i + 1), hash[i], 16);
+  }
+  return hash;
 }
 
 absl::Status Missing(const std::string& what, const std::string& name) {
@@ -92,11 +104,25 @@ void NodeState::Put(const ResourceId& id, const std::string& version, Body body)
     case ResourceKind::kNone:
       return;
   }
-  if (removed) {
-    versions_.erase(id);
-  } else {
-    versions_[id] = version;
+  SetVersion(id, removed ? nullptr : &version);
+}
+
+void NodeState::SetVersion(const ResourceId& id, const std::string* version) {
+  const auto toggle = [&](const std::string& known) {
+    const std::array<uint64_t, 2> hash = HashOf(id, known);
+    for (size_t i = 0; i < hash.size(); ++i) digest_[i] ^= hash[i];
+  };
+  if (auto held = versions_.find(id); held != versions_.end()) {
+    toggle(held->second);
+    versions_.erase(held);
   }
+  if (version == nullptr) return;
+  toggle(*version);
+  versions_.emplace(id, *version);
+}
+
+std::string NodeState::Digest() const {
+  return absl::StrCat(absl::Hex(digest_[0], absl::kZeroPad16), absl::Hex(digest_[1], absl::kZeroPad16));
 }
 
 absl::Status NodeState::StageOne(Change change) {

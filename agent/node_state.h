@@ -8,6 +8,8 @@
 //   if (DatapathTakes(state.desired())) state.Commit(); else state.Rollback();
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,6 +38,9 @@ class NodeState {
     desired_.endpoints = std::move(endpoints);
   }
   void SetComplete(bool complete) { desired_.complete = complete; }
+  // Of all resources and their versions: states with the same content have the same, however they came
+  // about.
+  std::string Digest() const;
   bool has_config() const { return config_held_; }
 
   // The pod of a sandbox: by UID, else by namespace and name, for the UID that a kubelet gives a
@@ -57,6 +62,7 @@ class NodeState {
   absl::Status StageOne(Change change);
   absl::Status CheckReferences(const ResourceId& id) const;
   absl::Status CheckUnused(const ResourceId& id) const;
+  void SetVersion(const ResourceId& id, const std::string* version);  // nullptr takes away
   // Removed{} takes away.
   void Put(const ResourceId& id, const std::string& version, Body body);
 
@@ -67,6 +73,7 @@ class NodeState {
   std::map<std::pair<std::string, std::string>, std::string> uid_by_name_;
   std::optional<datapath::RemoteNode> own_node_;
   std::map<ResourceId, std::string> versions_;
+  std::array<uint64_t, 2> digest_{};  // exclusive or of the hashes of what is in versions_
   std::vector<Undo> undo_;
 };
 

@@ -132,6 +132,8 @@ struct Explanation {
   std::string next_node;  // the packet leaves for this node; its agent knows the rest
 };
 
+inline constexpr size_t kMaxMarkSize = 127;
+
 class Datapath {
  public:
   // Loads the programs, adopts pinned maps of the same layout, replaces pinned programs in place.
@@ -146,10 +148,16 @@ class Datapath {
   // write. On a failure of an object its old version stays.
   virtual absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, bool verify) = 0;
 
+  // A line of at most kMaxMarkSize bytes that lives exactly as long as what Apply has written: its owner
+  // finds out after a restart what the kernel holds. "" when there is none.
+  virtual std::string Mark() const = 0;
+  virtual absl::Status SetMark(const std::string& mark) = 0;
+
   // Attaches the pod programs to both directions of the host's end of a pod's link. Before Apply
   // has made the endpoint ready everything on the link drops. Idempotent.
   virtual absl::Status AttachPod(uint32_t ifindex) = 0;
-  // Removes pins that belong to the link. The link itself may be gone already.
+  // Removes pins that belong to the link, and what the maps hold of its endpoint, complete or not. The
+  // link itself may be gone already.
   virtual absl::Status DetachPod(uint32_t ifindex) = 0;
 
   // NOT_FOUND or FAILED_PRECONDITION naming what differs, when the kernel does not hold the endpoint

@@ -156,6 +156,13 @@ void EndpointTable::Retire(const DesiredState& desired, Failures& failures) {
   if (!status.ok()) Fail(failures, "NodeConfig", desired.settings.node, status);
 }
 
+absl::Status EndpointTable::Release(uint32_t ifindex) {
+  const uint32_t* index = devices_.Find(ifindex);
+  if (index == nullptr || entries_.Get(*index).ifindex != ifindex) return absl::OkStatus();
+  RETURN_IF_ERROR(WrapError(Remove(*index), absl::StrCat("remove the endpoint of device ", ifindex)));
+  return topology_.PublishRouteEpoch();
+}
+
 absl::Status EndpointTable::Remove(uint32_t index) {
   const HeldEndpoint* held = At(index);
   const fl_endpoint entry = entries_.Get(index);

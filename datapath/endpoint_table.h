@@ -30,6 +30,8 @@ class EndpointTable {
   absl::Status Load();
   void Publish(const DesiredState& desired, Failures& failures);
   void Retire(const DesiredState& desired, Failures& failures);
+  // The endpoint of a device that is gone for good, whoever wrote it; none is fine.
+  absl::Status Release(uint32_t ifindex);
 
   // Sets that pods point to, by number.
   std::set<uint32_t> SetsInUse() const;

@@ -43,6 +43,11 @@ absl::StatusOr<ApplyReport> FakeDatapath::Apply(const DesiredState& desired, boo
   return report;
 }
 
+absl::Status FakeDatapath::SetMark(const std::string& now) {
+  if (mark_status.ok()) mark = now;
+  return mark_status;
+}
+
 absl::Status FakeDatapath::AttachPod(uint32_t ifindex) {
   if (!attach_status.ok()) return attach_status;
   attached.insert(ifindex);
@@ -51,6 +56,7 @@ absl::Status FakeDatapath::AttachPod(uint32_t ifindex) {
 
 absl::Status FakeDatapath::DetachPod(uint32_t ifindex) {
   attached.erase(ifindex);
+  std::erase_if(applied.endpoints, [&](const auto& entry) { return entry.second.ifindex == ifindex; });
   return absl::OkStatus();
 }
 

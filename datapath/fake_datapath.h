@@ -26,17 +26,20 @@ class FakeDatapath : public Datapath {
   int applies = 0;
   int verifies = 0;
   std::set<uint32_t> attached;  // ifindexes
+  std::string mark;
 
   // Name of a set, group, Service or node, or key of an endpoint -> why it is refused.
   std::map<std::string, absl::Status> refuse;
   // When not OK: what every Apply, AttachPod and Explain returns.
-  absl::Status apply_status, attach_status, explain_status;
+  absl::Status apply_status, attach_status, explain_status, mark_status;
   Explanation explanation;
   std::vector<Connection> connections;
 
   void AddEvent(const FlowEvent& event);
 
   absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, bool verify) override;
+  std::string Mark() const override { return mark; }
+  absl::Status SetMark(const std::string& now) override;
   absl::Status AttachPod(uint32_t ifindex) override;
   absl::Status DetachPod(uint32_t ifindex) override;
   absl::Status CheckEndpoint(const std::string& key) const override;

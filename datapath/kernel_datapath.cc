@@ -62,6 +62,8 @@ absl::Status KernelDatapath::Start() {
   ASSIGN_OR_RETURN(maps_, LibbpfMaps::Open(object_->Maps()));
   ASSIGN_OR_RETURN(Ledger ledger, Ledger::Open(absl::StrCat(options_.pin_dir, "/ledger_v1")));
   ledger_ = std::make_unique<Ledger>(std::move(ledger));
+  ASSIGN_OR_RETURN(StateMark mark, StateMark::Open(absl::StrCat(options_.pin_dir, "/state_mark_v1")));
+  mark_ = std::make_unique<StateMark>(std::move(mark));
   ASSIGN_OR_RETURN(wiring_, NodeWiring::Open(*ledger_, stats_, options_.node_devices, LinkDir()));
   reconciler_ = std::make_unique<Reconciler>(*maps_, stats_, *wiring_);
   RETURN_IF_ERROR(reconciler_->Load());
@@ -143,6 +145,7 @@ absl::Status KernelDatapath::AttachPod(uint32_t ifindex) {
 }
 
 absl::Status KernelDatapath::DetachPod(uint32_t ifindex) {
+  RETURN_IF_ERROR(reconciler_->Release(ifindex));
   return hooks_->Detach(ifindex);
 }
 

@@ -17,6 +17,7 @@
 #include "datapath/libbpf_maps.h"
 #include "datapath/node_wiring.h"
 #include "datapath/reconciler.h"
+#include "datapath/state_mark.h"
 
 namespace fairlead::datapath {
 
@@ -29,6 +30,8 @@ class KernelDatapath : public Datapath {
   ~KernelDatapath() override;
 
   absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, bool verify) override;
+  std::string Mark() const override { return mark_->Read(); }
+  absl::Status SetMark(const std::string& mark) override { return mark_->Write(mark); }
   absl::Status AttachPod(uint32_t ifindex) override;
   absl::Status DetachPod(uint32_t ifindex) override;
   absl::Status CheckEndpoint(const std::string& key) const override;
@@ -59,6 +62,7 @@ class KernelDatapath : public Datapath {
   std::unique_ptr<BpfObject> object_;
   std::unique_ptr<LibbpfMaps> maps_;
   std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<StateMark> mark_;
   std::unique_ptr<NodeWiring> wiring_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<DeviceHooks> hooks_;

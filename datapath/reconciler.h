@@ -20,6 +20,9 @@ class Reconciler {
   // With `verify` every map is also read back, mended, and freed of what only grace periods kept.
   void Apply(const DesiredState& desired, const NodeFacts& facts, bool verify, Failures& failures);
 
+  // A pod's link is gone: what the maps hold for it goes, too, whatever the sources have not told yet.
+  absl::Status Release(uint32_t ifindex) { return endpoints_.Release(ifindex); }
+
   const Topology& topology() const { return topology_; }
   const PolicyTables& policy() const { return policy_; }
   const EndpointTable& endpoints() const { return endpoints_; }

@@ -191,8 +191,14 @@ absl::Status Pods::Withdraw(const std::string& key) {
   // Before the link: the routes that go with it need the lock that deleting a device holds on to. What is
   // not applied now is applied with the next change or check; without an endpoint the link drops.
   if (lease.state == LeaseState::kCommitted) parts_.sink->ApplyEndpoint(key).IgnoreError();
+  uint32_t ifindex = lease.ifindex;
+  if (ifindex == 0) {
+    // An ADD that failed, or was killed, between attaching and the record of it.
+    const absl::StatusOr<uint32_t> link = parts_.links->Find(lease.host_interface);
+    if (link.ok()) ifindex = *link;
+  }
   RETURN_IF_ERROR(parts_.links->Delete(lease.host_interface));
-  if (lease.ifindex != 0) RETURN_IF_ERROR(parts_.datapath->DetachPod(lease.ifindex));
+  if (ifindex != 0) RETURN_IF_ERROR(parts_.datapath->DetachPod(ifindex));
   parts_.leases->FinishRelease(key);
   missing_.erase(key);
   return absl::OkStatus();

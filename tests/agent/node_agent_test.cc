@@ -209,6 +209,115 @@ TEST_F(NodeAgentTest, StartsUnderTheLastGoodStateWithoutAController) {
   EXPECT_TRUE(agent_->KnowsPod("uid-1", "shop", "cart-0"));
 }
 
+// An agent that is killed between a change and its save, and whatever comes next.
+class KilledAgentTest : public NodeAgentTest {
+ protected:
+  KilledAgentTest() {
+    pods_.Add("sandbox-1", "uid-1", "cart-0");
+    PushBasics();
+    RunUntil([&] { return agent_->conditions().Find("StateSaved") != nullptr; });
+    std::filesystem::copy_file(folder_ / "last-good", folder_ / "older");
+  }
+
+  // The agent ends with the disk as it was before its last changes; the kernel goes on.
+  void Restart() {
+    agent_.reset();
+    std::filesystem::rename(folder_ / "older", folder_ / "last-good");
+    StartAgain();
+  }
+  void StartAgain() {
+    loop_ = EventLoop::Create().value();
+    agent_ = NewAgent();
+    applies_before_ = datapath_.applies;
+    agent_->LoadState();
+    agent_->Start();
+  }
+  bool TouchedTheKernel() const { return datapath_.applies != applies_before_; }
+
+  int applies_before_ = 0;
+};
+
+TEST_F(KilledAgentTest, TakesNothingBackThatTheDiskDoesNotKnow) {
+  ASSERT_THAT(Push({SetOf("t", "g"), PodOf("uid-1", "cart-0", "t")}, true, 2), IsEmpty());
+  Restart();
+  EXPECT_FALSE(TouchedTheKernel());
+  EXPECT_EQ(datapath_.applied.endpoints.at("sandbox-1/eth0").ingress_set, "t");
+  EXPECT_EQ(agent_->watermark(), 2u) << "a replica that lags behind is refused";
+  EXPECT_FALSE(ConditionOf("StateCurrent").ok);
+  EXPECT_FALSE(agent_->Ready().ok());
+  EXPECT_FALSE(agent_->KnowsPod("uid-1", "shop", "cart-0")) << "no pod starts under an older policy";
+  EXPECT_FALSE(agent_->ApplyEndpoint("sandbox-1/eth0").ok());
+  EXPECT_FALSE(TouchedTheKernel());
+}
+
+TEST_F(KilledAgentTest, GoesOnOnceAControllerHasToldEverything) {
+  ASSERT_THAT(Push({SetOf("t", "g"), PodOf("uid-1", "cart-0", "t")}, true, 2), IsEmpty());
+  Restart();
+  ASSERT_THAT(Push({SetOf("t", "g")}, /*complete=*/false, 2), IsEmpty());
+  EXPECT_FALSE(TouchedTheKernel()) << "the older policy of cart-0 must not come back in between";
+  ASSERT_THAT(Push({PodOf("uid-1", "cart-0", "t")}, /*complete=*/true, 2), IsEmpty());
+  EXPECT_EQ(datapath_.applied.endpoints.at("sandbox-1/eth0").ingress_set, "t");
+  EXPECT_TRUE(ConditionOf("StateCurrent").ok);
+  EXPECT_TRUE(agent_->Ready().ok());
+  EXPECT_TRUE(agent_->KnowsPod("uid-1", "shop", "cart-0"));
+  RunUntil([&] { return agent_->conditions().Find("StateSaved") != nullptr; });
+  StartAgain();
+  EXPECT_TRUE(ConditionOf("StateCurrent").ok) << "it was saved";
+  EXPECT_TRUE(TouchedTheKernel());
+}
+
+TEST_F(KilledAgentTest, KilledWhileItAppliesItWaitsAsWell) {
+  // Marked, and then half or nothing of it was written.
+  datapath_.mark = "0123456789abcdef0123456789abcdef 2";
+  Restart();
+  EXPECT_FALSE(TouchedTheKernel());
+  EXPECT_FALSE(ConditionOf("StateCurrent").ok);
+  ASSERT_THAT(Push({}, /*complete=*/true, 2), IsEmpty());
+  EXPECT_TRUE(TouchedTheKernel());
+  EXPECT_TRUE(ConditionOf("StateCurrent").ok);
+}
+
+TEST_F(KilledAgentTest, KilledAfterARefusalItStartsUnderTheStateFromBefore) {
+  datapath_.refuse["t"] = absl::ResourceExhaustedError("row_word is full");
+  ASSERT_THAT(Push({SetOf("t", "g")}, true, 2), SizeIs(1));
+  Restart();
+  EXPECT_TRUE(ConditionOf("StateCurrent").ok);
+  EXPECT_TRUE(TouchedTheKernel());
+}
+
+TEST_F(KilledAgentTest, KilledAfterAFailureOfTheDatapathItWaits) {
+  datapath_.apply_status = absl::InternalError("the map is gone");
+  ASSERT_THAT(Push({SetOf("t", "g")}, true, 2), SizeIs(1));
+  Restart();
+  EXPECT_FALSE(ConditionOf("StateCurrent").ok);
+}
+
+TEST_F(KilledAgentTest, KilledAfterTheSaveItStartsAtOnce) {
+  Restart();
+  EXPECT_TRUE(ConditionOf("StateCurrent").ok);
+  EXPECT_TRUE(TouchedTheKernel());
+}
+
+TEST_F(KilledAgentTest, AfterARebootItStartsUnderWhatIsOnDisk) {
+  datapath_.mark.clear();
+  Restart();
+  EXPECT_TRUE(TouchedTheKernel());
+  EXPECT_TRUE(agent_->Ready().ok());
+}
+
+TEST_F(KilledAgentTest, RefusesWhatItCannotMark) {
+  datapath_.mark_status = absl::InternalError("write the state mark: EIO");
+  const auto errors = Push({SetOf("t", "g")}, true, 2);
+  ASSERT_THAT(errors, SizeIs(1));
+  EXPECT_FALSE(datapath_.applied.sets.contains("t"));
+}
+
+TEST_F(NodeAgentTest, SavesWhatCameBeforeThePushThatSaidComplete) {
+  ASSERT_THAT(Push({ConfigOf("node-1")}, /*complete=*/false), IsEmpty());
+  ASSERT_THAT(Push({}, /*complete=*/true), IsEmpty());
+  RunUntil([&] { return agent_->conditions().Find("StateSaved") != nullptr; });
+}
+
 TEST_F(NodeAgentTest, SetsADamagedStateAsideAndNamesIt) {
   std::ofstream(folder_ / "last-good") << "fairlead-state 1 5 00\nxxxxx";
   agent_->LoadState();

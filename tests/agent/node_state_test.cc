@@ -140,5 +140,28 @@ TEST(NodeState, ANewPodOfTheSameNameTakesTheNameOver) {
   EXPECT_EQ(state.FindPod("", "shop", "cart-0")->uid, "uid-2");
 }
 
+TEST(NodeStateTest, TheDigestDependsOnContentAlone) {
+  NodeState one("node-1"), other("node-1");
+  const std::string empty = one.Digest();
+  ASSERT_THAT(one.Stage({ConfigOf("node-1"), GroupOf("g", {"10.0.0.1/32"}), SetOf("s", "g")}), IsEmpty());
+  one.Commit();
+  ASSERT_THAT(other.Stage({GroupOf("g", {"10.0.0.1/32"}), SetOf("s", "g")}), IsEmpty());
+  other.Commit();
+  EXPECT_NE(one.Digest(), other.Digest());
+  ASSERT_THAT(other.Stage({ConfigOf("node-1")}), IsEmpty());
+  EXPECT_EQ(one.Digest(), other.Digest());
+  other.Rollback();
+  EXPECT_NE(one.Digest(), other.Digest());
+
+  Change newer = GroupOf("g", {"10.0.0.1/32"});
+  newer.version += "-newer";
+  const std::string before = one.Digest();
+  ASSERT_THAT(one.Stage({newer}), IsEmpty());
+  EXPECT_NE(one.Digest(), before);
+  one.Rollback();
+  EXPECT_EQ(one.Digest(), before);
+  EXPECT_NE(empty, before);
+}
+
 }  // namespace
 }  // namespace fairlead::agent

@@ -261,6 +261,44 @@ TEST_P(LiveDatapath, TakesPodsOverThatAPredecessorAttachedByTcxLinks) {
   }
 }
 
+TEST_P(LiveDatapath, APodThatIsGoneLeavesTheMapsBeforeTheSourcesHaveToldEverything) {
+  AttachPods();
+  DesiredState state = node_->OpenState();
+  state.complete = false;
+  Apply(state);
+  const auto endpoints = [&] {
+    for (const MapUsage& map : datapath_->Maps()) {
+      if (map.name == "endpoint") return map.entries;
+    }
+    return uint64_t{0};
+  };
+  ASSERT_EQ(endpoints(), 2u);
+  datapath_.reset();
+  Open();  // of a predecessor
+  state.endpoints.erase("b/eth0");
+  Apply(state);
+  EXPECT_EQ(endpoints(), 2u) << "nobody has said that it is gone";
+  ASSERT_TRUE(datapath_->DetachPod(node_->pod("b").endpoint.ifindex).ok());
+  EXPECT_EQ(endpoints(), 1u);
+  ASSERT_TRUE(datapath_->DetachPod(node_->pod("b").endpoint.ifindex).ok()) << "twice is no error";
+  EXPECT_FALSE(Connects(true, kRefusedMs));
+}
+
+TEST_P(LiveDatapath, TheMarkLivesAsLongAsTheMaps) {
+  EXPECT_EQ(datapath_->Mark(), "");
+  EXPECT_FALSE(datapath_->SetMark(std::string(kMaxMarkSize + 1, 'x')).ok());
+  ASSERT_TRUE(datapath_->SetMark("first, and longer").ok());
+  ASSERT_TRUE(datapath_->SetMark("state 7").ok());
+  EXPECT_EQ(datapath_->Mark(), "state 7");
+  datapath_.reset();
+  Open();
+  EXPECT_EQ(datapath_->Mark(), "state 7");
+  datapath_.reset();
+  ASSERT_TRUE(RemoveAll(options_).ok());
+  Open();
+  EXPECT_EQ(datapath_->Mark(), "");
+}
+
 TEST_P(LiveDatapath, RefusesASecondOwnerByName) {
   auto second = Datapath::Open(options_);
   ASSERT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);

@@ -52,6 +52,19 @@ TEST_F(PodsTest, AFailedAttachLeavesTheLinkDownAndGone) {
   EXPECT_TRUE(agent.leases.live().empty());
 }
 
+TEST_F(PodsTest, AnAddThatCannotBeRecordedLeavesNoProgram) {
+  AgentOn agent(&world_);
+  const Lease lease = *agent.pods.Prepare(RequestOf("s1"));
+  const uint32_t ifindex = world_.MakeLink(lease.host_interface);
+  world_.known_pods = {"uid-s1"};
+  world_.disk_status = absl::ResourceExhaustedError("write: No space left on device");
+  absl::Status status;
+  agent.pods.Commit(lease.key(), ifindex, [&](const absl::Status& done) { status = done; });
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(world_.links.empty());
+  EXPECT_TRUE(agent.datapath.attached.empty());
+}
+
 TEST_F(PodsTest, APolicyThatTheDatapathRefusesFailsTheAdd) {
   world_.known_pods = {"uid-s1"};
   AgentOn agent(&world_);
