@@ -20,6 +20,7 @@
 #include "agent/grpc_server.h"
 #include "agent/http_server.h"
 #include "agent/node_agent.h"
+#include "agent/pods/mirrored_store.h"
 #include "agent/pods/pods.h"
 #include "agent/sync_client.h"
 #include "base/status_macros.h"
@@ -140,11 +141,15 @@ absl::Status Serve(Options options) {
                    .verify_interval = std::chrono::seconds(options.verify_interval_s)},
                   loop.get(), datapath.get(), &SystemClock());
   agent.LoadState();
-  ASSIGN_OR_RETURN(FolderLeaseStore store, FolderLeaseStore::Open(options.state_dir + "/pods"));
+  ASSIGN_OR_RETURN(FolderLeaseStore records, FolderLeaseStore::Open(options.state_dir + "/pods"));
+  ASSIGN_OR_RETURN(FolderLeaseStore copies, FolderLeaseStore::Open(options.run_dir + "/pods"));
+  MirroredLeaseStore store(&records, &copies);
   LeaseTable leases(&store, &SystemClock(),
                     std::chrono::nanoseconds(std::chrono::seconds(options.address_cooldown_s)).count());
-  ASSIGN_OR_RETURN(std::vector<std::string> damaged, leases.Load());
-  for (const std::string& file : damaged) spdlog::error("pod record set aside: {}", file);
+  ASSIGN_OR_RETURN(const std::vector<LeaseStore::Damaged> damaged, leases.Load());
+  std::vector<std::string> lost;
+  for (const LeaseStore::Damaged& record : damaged) lost.push_back(record.reason);
+  agent.NoteRecords(lost);
   ASSIGN_OR_RETURN(NetlinkLinks links, NetlinkLinks::Open());
   Pods pods({&leases, &links, datapath.get(), &agent, loop.get()},
             std::chrono::seconds(options.policy_wait_s));

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/files.h"
 #include "base/status_macros.h"
@@ -43,7 +44,10 @@ absl::StatusOr<LeaseStore::Loaded> FolderLeaseStore::Load() {
       continue;
     }
     absl::StatusOr<std::string> aside = SetAside(path);
-    loaded.damaged.push_back(absl::StrCat(aside.ok() ? *aside : path, ": ", lease.status().message()));
+    uint32_t generation = 0;
+    (void)absl::SimpleAtoi(entry.path().stem().string(), &generation);
+    loaded.damaged.push_back(
+        {generation, absl::StrCat(aside.ok() ? *aside : path, ": ", lease.status().message())});
   }
   if (error) return ErrnoError(error.value(), absl::StrCat("list ", folder_));
   return loaded;

@@ -12,10 +12,13 @@ namespace fairlead::agent {
 
 class LeaseStore {
  public:
+  struct Damaged {
+    uint32_t generation = 0;  // 0: not even that is known
+    std::string reason;       // with the file's new name
+  };
   struct Loaded {
     std::vector<Lease> leases;
-    // Files that could not be read and were set aside, each with the reason.
-    std::vector<std::string> damaged;
+    std::vector<Damaged> damaged;  // files that could not be read and were set aside
   };
 
   virtual ~LeaseStore() = default;

@@ -16,7 +16,7 @@ constexpr int64_t kGenerationEpochSeconds = 1'577'836'800;
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> LeaseTable::Load() {
+absl::StatusOr<std::vector<LeaseStore::Damaged>> LeaseTable::Load() {
   ASSIGN_OR_RETURN(LeaseStore::Loaded loaded, store_->Load());
   std::sort(loaded.leases.begin(), loaded.leases.end(),
             [](const Lease& a, const Lease& b) { return a.generation < b.generation; });

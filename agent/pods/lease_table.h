@@ -37,8 +37,8 @@ class LeaseTable {
   LeaseTable(LeaseStore* store, const Clock* clock, int64_t cooldown_ns)
       : store_(store), clock_(clock), cooldown_ns_(cooldown_ns) {}
 
-  // Returns the files that were damaged and set aside.
-  absl::StatusOr<std::vector<std::string>> Load();
+  // Returns the records that were damaged and set aside.
+  absl::StatusOr<std::vector<LeaseStore::Damaged>> Load();
   // The node's pod CIDRs. Addresses of a range that goes away stay with their pods.
   void SetPools(const std::vector<IpPrefix>& prefixes);
 

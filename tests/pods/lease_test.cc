@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "agent/pods/lease_store.h"
+#include "agent/pods/mirrored_store.h"
 #include "nlohmann/json.hpp"
 #include "tests/pods/world.h"
 
@@ -99,10 +100,63 @@ TEST_F(FolderTest, SetsDamagedRecordsAsideAndNamesThem) {
   absl::StatusOr<LeaseStore::Loaded> loaded = store.Load();
   ASSERT_TRUE(loaded.ok());
   EXPECT_EQ(loaded->leases.size(), 1u);
-  EXPECT_EQ(loaded->damaged.size(), 2u);
+  ASSERT_EQ(loaded->damaged.size(), 2u);
+  EXPECT_EQ(loaded->damaged[0].generation + loaded->damaged[1].generation, 8u + 9u);
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/8.json"));
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/10.json.tmp"));
   EXPECT_TRUE(store.Load()->damaged.empty()) << "only once";
+}
+
+TEST_F(FolderTest, ADamagedOrLostRecordIsTakenFromItsCopy) {
+  FolderLeaseStore first = *FolderLeaseStore::Open(folder_ + "/first");
+  FolderLeaseStore copy = *FolderLeaseStore::Open(folder_ + "/copy");
+  MirroredLeaseStore store(&first, &copy);
+  Lease other = Example();
+  other.generation = 8;
+  ASSERT_TRUE(store.Put(Example()).ok());
+  ASSERT_TRUE(store.Put(other).ok());
+  Write("first/7.json", "{\"format\": 1");
+  std::filesystem::remove(folder_ + "/first/8.json");
+  absl::StatusOr<LeaseStore::Loaded> loaded = store.Load();
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_THAT(loaded->leases, ::testing::UnorderedElementsAre(Example(), other));
+  EXPECT_TRUE(loaded->damaged.empty());
+  EXPECT_EQ(first.Load()->leases.size(), 2u) << "both hold it again";
+}
+
+TEST_F(FolderTest, TheFirstDecidesAndItsCopyFollows) {
+  FolderLeaseStore first = *FolderLeaseStore::Open(folder_ + "/first");
+  FolderLeaseStore copy = *FolderLeaseStore::Open(folder_ + "/copy");
+  MirroredLeaseStore store(&first, &copy);
+  ASSERT_TRUE(store.Put(Example()).ok());
+  Lease newer = Example();
+  newer.state = LeaseState::kReleasing;
+  ASSERT_TRUE(first.Put(newer).ok());  // killed before the copy
+  EXPECT_EQ(store.Load()->leases, std::vector<Lease>{newer});
+  EXPECT_EQ(copy.Load()->leases, std::vector<Lease>{newer});
+  ASSERT_TRUE(store.Remove(7).ok());
+  EXPECT_TRUE(store.Load()->leases.empty()) << "nothing brings it back";
+}
+
+TEST_F(FolderTest, WithoutACopyADamagedRecordIsNamed) {
+  FolderLeaseStore first = *FolderLeaseStore::Open(folder_ + "/first");
+  FolderLeaseStore copy = *FolderLeaseStore::Open(folder_ + "/copy");
+  MirroredLeaseStore store(&first, &copy);
+  Write("first/7.json", "half");
+  Write("copy/7.json", "half");
+  absl::StatusOr<LeaseStore::Loaded> loaded = store.Load();
+  ASSERT_TRUE(loaded.ok());
+  ASSERT_EQ(loaded->damaged.size(), 1u);
+  EXPECT_THAT(loaded->damaged[0].reason, HasSubstr("first/7.json.damaged-1"));
+}
+
+TEST_F(FolderTest, AFullPlaceForCopiesKeepsNoPodFromStarting) {
+  FolderLeaseStore first = *FolderLeaseStore::Open(folder_ + "/first");
+  FolderLeaseStore copy = *FolderLeaseStore::Open(folder_ + "/copy");
+  std::filesystem::remove(folder_ + "/copy");
+  MirroredLeaseStore store(&first, &copy);
+  EXPECT_TRUE(store.Put(Example()).ok());
+  EXPECT_TRUE(store.Remove(7).ok());
 }
 
 TEST_F(FolderTest, AFailedWriteNamesTheFile) {

@@ -11,7 +11,7 @@ absl::StatusOr<LeaseStore::Loaded> WorldStore::Load() {
     if (lease.ok()) {
       loaded.leases.push_back(*lease);
     } else {
-      loaded.damaged.push_back(std::string(lease.status().message()));
+      loaded.damaged.push_back({generation, std::string(lease.status().message())});
     }
   }
   return loaded;
