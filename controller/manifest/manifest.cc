@@ -73,7 +73,7 @@ class Reader {
         Refuse(value, kind, path + verdict.message);
         break;
       case KindVerdict::Decision::kRead:
-        ReadObject(value, kind, verdict.cluster_scoped);
+        manifest_->entries.push_back(ReadObject(kind, verdict.cluster_scoped, {file_, value.line}, value));
         break;
     }
   }
@@ -85,27 +85,6 @@ class Reader {
     ManifestEntry entry;
     entry.rejections.push_back(
         {key && !kind.empty() ? key->ToString() : file_, {file_, value.line}, message});
-    manifest_->entries.push_back(std::move(entry));
-  }
-
-  void ReadObject(const Value& value, const std::string& kind, bool cluster_scoped) {
-    Problems problems;
-    Fields object(value, "", &problems);
-    object.KnownButUnused({"apiVersion", "kind"});
-    Metadata metadata = ReadMetadata(object, kind, cluster_scoped, &problems);
-    ObjectBody body = ReadBody(object, kind, metadata, &problems);
-    object.Finish();
-
-    ManifestEntry entry;
-    entry.key = KeyOf(value, kind, cluster_scoped);
-    if (problems.empty()) {
-      entry.object = Object{*entry.key, {file_, value.line}, std::move(body)};
-    }
-    for (const Problem& problem : problems.list()) {
-      entry.rejections.push_back({entry.key ? entry.key->ToString() : absl::StrCat(kind, " in ", file_),
-                                  {file_, problem.line},
-                                  absl::StrCat(problem.field, ": ", problem.message)});
-    }
     manifest_->entries.push_back(std::move(entry));
   }
 
@@ -121,7 +100,27 @@ std::string ObjectKey::ToString() const {
 }
 
 std::string Where::ToString() const {
-  return absl::StrCat(file, ":", line);
+  return line == 0 ? file : absl::StrCat(file, ":", line);
+}
+
+ManifestEntry ReadObject(const std::string& kind, bool cluster_scoped, const Where& where,
+                         const Value& value) {
+  Problems problems;
+  Fields object(value, "", &problems);
+  object.KnownButUnused({"apiVersion", "kind"});
+  Metadata metadata = ReadMetadata(object, kind, cluster_scoped, &problems);
+  ObjectBody body = ReadBody(object, kind, metadata, &problems);
+  object.Finish();
+
+  ManifestEntry entry;
+  entry.key = KeyOf(value, kind, cluster_scoped);
+  if (problems.empty()) entry.object = Object{*entry.key, where, std::move(body)};
+  for (const Problem& problem : problems.list()) {
+    entry.rejections.push_back({entry.key ? entry.key->ToString() : absl::StrCat(kind, " in ", where.file),
+                                {where.file, problem.line},
+                                absl::StrCat(problem.field, ": ", problem.message)});
+  }
+  return entry;
 }
 
 Manifest ReadManifest(const std::string& file, absl::string_view text) {

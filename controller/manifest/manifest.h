@@ -13,6 +13,7 @@
 
 #include "absl/strings/string_view.h"
 #include "controller/manifest/objects.h"
+#include "controller/manifest/value.h"
 
 namespace fairlead::controller {
 
@@ -41,6 +42,10 @@ struct Manifest {
   std::vector<ManifestEntry> entries;
   std::map<std::string, int> ignored;  // kind -> how many
 };
+
+// One object of a kind that is read (see kinds.h), wherever it comes from.
+ManifestEntry ReadObject(const std::string& kind, bool cluster_scoped, const Where& where,
+                         const Value& value);
 
 Manifest ReadManifest(const std::string& file, absl::string_view text);
 

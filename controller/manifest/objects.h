@@ -26,7 +26,7 @@ struct ObjectKey {
 
 struct Where {
   std::string file;
-  int line = 1;
+  int line = 1;  // 0: what it is from has no lines
 
   auto operator<=>(const Where&) const = default;
   std::string ToString() const;  // "shop.yaml:12"

@@ -171,9 +171,9 @@ ServiceObject ReadService(Fields& object, const Metadata& metadata, Problems* pr
   ReadAffinity(spec, &service, problems);
   bool external = spec.Has("externalTrafficPolicy");
   service.external_local = spec.OneOf("externalTrafficPolicy", {"Cluster", "Local"}, "Cluster") == "Local";
-  if (external && service.type != ServiceType::kNodePort) {
+  if (external && service.type != ServiceType::kNodePort && !spec.Has("externalIPs")) {
     spec.Add("externalTrafficPolicy",
-             "must be absent: only type NodePort and LoadBalancer have outside traffic");
+             "must be absent: only type NodePort, LoadBalancer and externalIPs have outside traffic");
   }
   service.internal_local = spec.OneOf("internalTrafficPolicy", {"Cluster", "Local"}, "Cluster") == "Local";
   service.publish_not_ready = spec.Bool("publishNotReadyAddresses").value_or(false);

@@ -23,7 +23,7 @@ Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const Cluster
   Cluster cluster;
   ResolveNodes(objects, before, &cluster);
   ResolveNamespaces(objects, &cluster);
-  ResolvePods(objects, &cluster);
+  ResolvePods(objects, settings, &cluster);
   ResolveServices(objects, settings, before, &cluster);
   for (const auto& [key, object] : objects) {
     if (const auto* policy = std::get_if<policy::NetworkPolicy>(&object.body)) {

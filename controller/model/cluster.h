@@ -62,7 +62,8 @@ Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const Cluster
 
 // The steps, each in a file of its own.
 void ResolveNodes(const std::map<ObjectKey, Object>& objects, const Cluster* before, Cluster* cluster);
-void ResolvePods(const std::map<ObjectKey, Object>& objects, Cluster* cluster);
+void ResolvePods(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
+                 Cluster* cluster);
 void ResolveServices(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
                      const Cluster* before, Cluster* cluster);
 

@@ -36,7 +36,7 @@ std::string UidOf(const ClusterPod& pod) {
 
 class PodResolver {
  public:
-  explicit PodResolver(Cluster* cluster) : cluster_(*cluster) {}
+  PodResolver(bool places, Cluster* cluster) : places_(places), cluster_(*cluster) {}
 
   void AddBare(const Object& object, const PodObject& stated) {
     ClusterPod pod = FromSpec(object.key, object.key.name, stated.spec, stated.labels);
@@ -45,7 +45,7 @@ class PodResolver {
     pod.terminated = stated.terminated;
     pod.terminating = stated.terminating;
     pod.says_unready = stated.says_unready;
-    if (pod.node.empty()) Place(stated.spec, object.key.ToString(), 0, &pod);
+    if (pod.node.empty() && places_) Place(stated.spec, object.key.ToString(), 0, &pod);
     Add(object, std::move(pod));
   }
 
@@ -113,14 +113,16 @@ class PodResolver {
     }
   }
 
+  bool places_;  // pods that name no node; otherwise they wait for the scheduler
   Cluster& cluster_;
   std::set<std::string> names_;
 };
 
 }  // namespace
 
-void ResolvePods(const std::map<ObjectKey, Object>& objects, Cluster* cluster) {
-  PodResolver resolver(cluster);
+void ResolvePods(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
+                 Cluster* cluster) {
+  PodResolver resolver(!settings.api_server, cluster);
   // Bare pods come first: a pod of a template never takes the name of one that is written down.
   for (const auto& [key, object] : objects) {
     if (const auto* pod = std::get_if<PodObject>(&object.body)) resolver.AddBare(object, *pod);

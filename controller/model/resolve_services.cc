@@ -20,6 +20,7 @@ std::vector<Family> FamiliesOf(const ServiceObject& service, const ClusterSettin
   std::vector<Family> families = service.families;
   for (size_t i = families.size(); i < service.cluster_ips.size(); ++i)
     families.push_back(FamilyOf(service.cluster_ips[i]));
+  if (settings.api_server) return families;
   std::vector<Family> offered;
   offered.reserve(settings.service_cidrs.size());
   for (const IpPrefix& range : settings.service_cidrs) offered.push_back(FamilyOf(range.address()));
@@ -125,7 +126,7 @@ class ServiceResolver {
                       : stated.uid;
     if (!stated.headless) service.families = FamiliesOf(stated, settings_);
     if (stated.family_policy == FamilyPolicy::kRequireDualStack && !stated.headless &&
-        service.families.size() < 2) {
+        service.families.size() < 2 && !settings_.api_server) {
       return "spec.ipFamilyPolicy: RequireDualStack needs two Service ranges (--service-cidr V4,V6)";
     }
     for (const IpAddress& address : stated.cluster_ips) {
@@ -203,8 +204,10 @@ void ResolveServices(const std::map<ObjectKey, Object>& objects, const ClusterSe
                      const Cluster* before, Cluster* cluster) {
   ServiceResolver resolver(settings, before, cluster);
   resolver.TakeGiven(objects);
-  resolver.KeepAllocated();
-  resolver.AllocateRest();
+  if (!settings.api_server) {
+    resolver.KeepAllocated();
+    resolver.AllocateRest();
+  }
   AttachSlices(objects, cluster);
 }
 

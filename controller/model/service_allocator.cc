@@ -29,7 +29,7 @@ const IpPrefix* ServiceAllocator::RangeOf(bool ipv4) const {
 
 std::string ServiceAllocator::TakeAddress(const IpAddress& address, const std::string& owner) {
   const IpPrefix* range = RangeOf(address.is_v4());
-  if (range == nullptr || !range->Contains(address)) {
+  if (!settings_.api_server && (range == nullptr || !range->Contains(address))) {
     return absl::StrCat(address.ToString(), " is outside of the Service range",
                         range == nullptr ? "s; the controller has none of its family (--service-cidr)"
                                          : absl::StrCat(" ", range->ToString()));
@@ -41,7 +41,7 @@ std::string ServiceAllocator::TakeAddress(const IpAddress& address, const std::s
 
 std::string ServiceAllocator::TakeNodePort(uint16_t port, policy::Protocol protocol,
                                            const std::string& owner) {
-  if (port < settings_.node_port_first || port > settings_.node_port_last) {
+  if (!settings_.api_server && (port < settings_.node_port_first || port > settings_.node_port_last)) {
     return absl::StrCat("must be from ", settings_.node_port_first, " to ", settings_.node_port_last, ", is ",
                         port);
   }

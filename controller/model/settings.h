@@ -11,6 +11,9 @@ namespace fairlead::controller {
 enum class Routing : uint8_t { kDirect, kVxlan };
 
 struct ClusterSettings {
+  // Objects come from an API server: where pods run, which addresses and ports Services have and
+  // where their traffic goes was decided there. Nothing of it is decided or bounded here.
+  bool api_server = false;
   Routing routing = Routing::kDirect;
   uint32_t vxlan_vni = 1;
   uint16_t vxlan_port = 8472;

@@ -1,10 +1,13 @@
 #include "controller/server/controller.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "absl/memory/memory.h"
 #include "base/status_macros.h"
+#include "controller/source/folder_source.h"
+#include "controller/source/kubernetes_source.h"
 #include "spdlog/spdlog.h"
 
 namespace fairlead::controller {
@@ -15,14 +18,28 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Open(const std::vector<s
   auto controller = absl::WrapUnique(new Controller(settings));
   ASSIGN_OR_RETURN(controller->source_,
                    FolderSource::Open(folders, clock, loop, [raw = controller.get()] { raw->TakeIn(); }));
-  Controller* raw = controller.get();
-  raw->hub_.OnAgentAhead([raw](uint64_t watermark) { raw->source_->CatchUpWith(watermark); });
-  raw->TakeIn();
+  controller->Begin();
   return controller;
 }
 
+absl::StatusOr<std::unique_ptr<Controller>> Controller::OpenKubernetes(ApiAccess access,
+                                                                       const ClusterSettings& settings,
+                                                                       EventLoop* loop) {
+  auto controller = absl::WrapUnique(new Controller(settings));
+  ASSIGN_OR_RETURN(controller->source_,
+                   KubernetesSource::Open(std::move(access), std::random_device()(), loop,
+                                          [raw = controller.get()] { raw->TakeIn(); }));
+  controller->Begin();
+  return controller;
+}
+
+void Controller::Begin() {
+  hub_.OnAgentAhead([this](uint64_t watermark) { source_->CatchUpWith(watermark); });
+  if (source_->synced()) TakeIn();
+}
+
 void Controller::TakeIn() {
-  hub_.SetObjects(source_->inventory().Objects(), source_->watermark());
+  hub_.SetObjects(source_->objects(), source_->watermark());
   std::vector<Rejection> rejections = Rejections();
   for (const Rejection& rejection : rejections) {
     if (std::binary_search(logged_.begin(), logged_.end(), rejection)) continue;
@@ -35,7 +52,7 @@ void Controller::TakeIn() {
 }
 
 std::vector<Rejection> Controller::Rejections() const {
-  std::vector<Rejection> all = source_->inventory().Rejections();
+  std::vector<Rejection> all = source_->Rejections();
   const std::vector<Rejection>& resolved = store_.cluster().rejections;
   all.insert(all.end(), resolved.begin(), resolved.end());
   std::sort(all.begin(), all.end());

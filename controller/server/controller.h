@@ -11,8 +11,9 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "controller/kubernetes/access.h"
 #include "controller/source/event_loop.h"
-#include "controller/source/folder_source.h"
+#include "controller/source/object_source.h"
 #include "controller/sync/hub.h"
 
 namespace fairlead::controller {
@@ -22,8 +23,14 @@ class Controller {
   static absl::StatusOr<std::unique_ptr<Controller>> Open(const std::vector<std::string>& folders,
                                                           const ClusterSettings& settings, const Clock& clock,
                                                           EventLoop* loop);
+  // Returns before the API server has been read: see `synced`.
+  static absl::StatusOr<std::unique_ptr<Controller>> OpenKubernetes(ApiAccess access,
+                                                                    const ClusterSettings& settings,
+                                                                    EventLoop* loop);
 
-  const FolderSource& source() const { return *source_; }
+  // False: there is nothing to tell agents yet. Turns true before a call of OnChange.
+  bool synced() const { return source_->synced(); }
+  const ObjectSource& source() const { return *source_; }
   const Store& store() const { return store_; }
   Hub& hub() { return hub_; }
   const Hub& hub() const { return hub_; }
@@ -31,17 +38,18 @@ class Controller {
   // Everything that is refused at the moment, with the reason, in the order of files and lines.
   std::vector<Rejection> Rejections() const;
 
-  // `callback` runs after every change of the folder, until its id is given back.
+  // `callback` runs after every change of the source, until its id is given back.
   uint64_t OnChange(std::function<void()> callback);
   void StopOnChange(uint64_t id) { watchers_.erase(id); }
 
  private:
   explicit Controller(const ClusterSettings& settings) : store_(settings), hub_(&store_) {}
+  void Begin();
   void TakeIn();
 
   Store store_;
   Hub hub_;
-  std::unique_ptr<FolderSource> source_;
+  std::unique_ptr<ObjectSource> source_;
   std::vector<Rejection> logged_;  // said already
   std::map<uint64_t, std::function<void()>> watchers_;
   uint64_t last_watcher_ = 0;

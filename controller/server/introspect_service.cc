@@ -26,17 +26,10 @@ void FillStatus(const Controller& controller, pb::StatusReply* reply) {
   reply->set_watermark(controller.hub().watermark());
 
   const Cluster& cluster = controller.store().cluster();
-  const Inventory& inventory = controller.source().inventory();
-  std::vector<std::string> ignored;
-  for (const auto& [kind, count] : inventory.Ignored()) ignored.push_back(absl::StrCat(kind, " ", count));
-  std::vector<std::string> lost;
-  for (const auto& [folder, reason] : controller.source().lost_folders())
-    lost.push_back(absl::StrCat(folder, ": ", reason));
+  const std::vector<std::string> lost = controller.source().Lost();
   AddCondition("SourceWatched", lost.empty(),
-               lost.empty()
-                   ? absl::StrCat(inventory.file_count(), " files",
-                                  ignored.empty() ? "" : "; not used here: " + absl::StrJoin(ignored, ", "))
-                   : absl::StrCat(absl::StrJoin(lost, "; "), "; its objects stay in force"),
+               lost.empty() ? controller.source().Describe()
+                            : absl::StrCat(absl::StrJoin(lost, "; "), "; its objects stay in force"),
                reply);
   const std::vector<Rejection> rejections = controller.Rejections();
   // An object may have several faults.

@@ -1,7 +1,12 @@
-// fairlead-controller: manifests in, per-node state out.
+// fairlead-controller: manifests or an API server's objects in, per-node state out.
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -13,6 +18,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status_macros.h"
+#include "base/unique_fd.h"
+#include "controller/kubernetes/access.h"
 #include "controller/server/server.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
@@ -22,6 +29,9 @@ namespace {
 
 struct Options {
   std::vector<std::string> manifests;
+  bool kubernetes = false;
+  std::string kubeconfig;
+  std::vector<std::string> api_servers;
   std::vector<std::string> listen;
   TlsFiles tls;
   std::string routing = "direct";
@@ -41,8 +51,10 @@ constexpr char kExamples[] = R"(Examples:
     --service-cidr 10.96.0.0/16,fd00:10:96::/112
   fairlead-controller --manifests ./shop --listen 0.0.0.0:9443 \
     --tls-ca ca.pem --tls-cert controller.pem --tls-key controller.key
+  fairlead-controller --kubeconfig /etc/kubernetes/controller.conf --api-server https://10.0.0.1:6443 \
+    --api-server https://10.0.0.2:6443 --listen 0.0.0.0:9443 --tls-ca ca.pem --tls-cert ... --tls-key ...
 
-Folders are flat and watched: *.yaml, *.yml and *.json are read, with several documents a file.
+Where objects come from is one of --manifests, --kubernetes and --kubeconfig. Folders are flat and watched: *.yaml, *.yml and *.json are read, with several documents a file.
 Over TLS, an agent's certificate has the common name system:fairlead:node:NODE.)";
 
 absl::StatusOr<std::vector<IpPrefix>> ParseServiceCidrs(const std::string& text) {
@@ -78,6 +90,7 @@ absl::Status ParseNodePorts(const std::string& text, ClusterSettings* settings) 
 absl::StatusOr<ClusterSettings> SettingsFrom(const Options& options) {
   ClusterSettings settings;
   settings.routing = options.routing == "vxlan" ? Routing::kVxlan : Routing::kDirect;
+  settings.api_server = options.manifests.empty();
   settings.vxlan_vni = options.vxlan_vni;
   settings.vxlan_port = options.vxlan_port;
   settings.masquerade = options.masquerade;
@@ -93,10 +106,24 @@ absl::StatusOr<ClusterSettings> SettingsFrom(const Options& options) {
 }
 
 void DeclareOptions(CLI::App* app, Options* options) {
-  app->description("Reads Kubernetes manifests and tells each node's agent what its datapath has to hold.");
+  app->description(
+      "Reads Kubernetes objects, from an API server or a folder of manifests, and tells each node's agent "
+      "what its datapath has to hold.");
   app->footer(kExamples);
   app->set_version_flag("--version", std::string("fairlead-controller ") + FAIRLEAD_VERSION);
-  app->add_option("--manifests", options->manifests, "folders of manifests")->required()->type_name("DIR...");
+  CLI::Option_group* source = app->add_option_group("Source of objects");
+  source->add_option("--manifests", options->manifests, "folders of manifests")->type_name("DIR...");
+  source->add_flag("--kubernetes", options->kubernetes,
+                   "the API server of the cluster that this runs in, as its pod's service account");
+  source->add_option("--kubeconfig", options->kubeconfig, "the API server of its current context")
+      ->type_name("FILE");
+  source->require_option(1);
+  app->add_option("--api-server", options->api_servers,
+                  "https://HOST:PORT to use instead of the one named there; repeatable, the next is used "
+                  "when one fails")
+      ->excludes("--manifests")
+      ->type_name("URL")
+      ->take_all();
   app->add_option("--listen", options->listen, "unix:/PATH, or HOST:PORT with --tls-*; repeatable")
       ->required()
       ->type_name("ADDRESS")
@@ -114,10 +141,12 @@ void DeclareOptions(CLI::App* app, Options* options) {
   app->add_option("--vxlan-port", options->vxlan_port, "UDP port of VXLAN")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
-  app->add_option("--service-cidr", options->service_cidr, "range(s) for Services' addresses, one a family")
+  app->add_option("--service-cidr", options->service_cidr,
+                  "range(s) for Services' addresses, one a family; with --manifests")
       ->type_name("CIDR[,CIDR]")
       ->capture_default_str();
-  app->add_option("--node-port-range", options->node_port_range, "ports for Services of type NodePort")
+  app->add_option("--node-port-range", options->node_port_range,
+                  "ports for Services of type NodePort; with --manifests")
       ->type_name("FIRST-LAST")
       ->capture_default_str();
   app->add_flag("--masquerade", options->masquerade, "give pods' traffic to outside the node's address");
@@ -133,29 +162,73 @@ void DeclareOptions(CLI::App* app, Options* options) {
       ->capture_default_str();
 }
 
-absl::Status Serve(const Options& options) {
-  ASSIGN_OR_RETURN(ClusterSettings settings, SettingsFrom(options));
-  ASSIGN_OR_RETURN(std::unique_ptr<EventLoop> loop, EventLoop::Create());
-  ASSIGN_OR_RETURN(std::unique_ptr<Controller> controller,
-                   Controller::Open(options.manifests, settings, SystemClock(), loop.get()));
-  ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
-                   Server::Start(options.listen, options.tls, loop.get(), controller.get()));
+absl::StatusOr<std::unique_ptr<Controller>> OpenController(const Options& options,
+                                                           const ClusterSettings& settings, EventLoop* loop) {
+  if (!settings.api_server) return Controller::Open(options.manifests, settings, SystemClock(), loop);
+  ASSIGN_OR_RETURN(ApiAccess access,
+                   options.kubernetes ? InClusterAccess() : ReadKubeconfig(options.kubeconfig));
+  if (!options.api_servers.empty()) access.servers = options.api_servers;
+  for (const std::string& server : access.servers) {
+    if (absl::Status status = CheckServer(server); !status.ok()) return WrapError(status, "--api-server");
+  }
+  return Controller::OpenKubernetes(std::move(access), settings, loop);
+}
 
-  std::thread owner([&loop] { loop->Run(); });
-  spdlog::info("fairlead-controller {} serves {} nodes on {}", FAIRLEAD_VERSION,
-               controller->store().cluster().nodes.size(), options.listen.front());
+// The process's signals as a descriptor; they are blocked since main().
+absl::StatusOr<UniqueFd> OpenSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
-  int signal = 0;
-  sigwait(&signals, &signal);
-  spdlog::info("ending on signal {}", signal);
-  server.reset();
+  UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC));
+  if (!fd.valid()) return ErrnoError(errno, "create a signalfd");
+  return fd;
+}
+
+// Waits for a signal, or for the first readable `event` (-1: none). True: a signal came.
+bool WaitForSignal(const UniqueFd& signals, int event) {
+  std::vector<pollfd> fds = {{signals.get(), POLLIN, 0}, {event, POLLIN, 0}};
+  while (::poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) continue;
+  return fds[0].revents != 0;
+}
+
+absl::Status ServeUntilSignal(const Options& options, EventLoop* loop, Controller* controller,
+                              const UniqueFd& signals) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
+                   Server::Start(options.listen, options.tls, loop, controller));
+  spdlog::info("fairlead-controller {} serves on {}", FAIRLEAD_VERSION, options.listen.front());
+  WaitForSignal(signals, -1);
+  spdlog::info("ending on a signal");
+  return absl::OkStatus();
+}
+
+absl::Status Serve(const Options& options) {
+  ASSIGN_OR_RETURN(ClusterSettings settings, SettingsFrom(options));
+  ASSIGN_OR_RETURN(UniqueFd signals, OpenSignals());
+  ASSIGN_OR_RETURN(std::unique_ptr<EventLoop> loop, EventLoop::Create());
+  ASSIGN_OR_RETURN(std::unique_ptr<Controller> controller, OpenController(options, settings, loop.get()));
+
+  // Agents find nobody here before there is something to tell them: an agent that connected earlier
+  // would be told that its node does not exist.
+  UniqueFd synced(::eventfd(0, EFD_CLOEXEC));
+  if (!synced.valid()) return ErrnoError(errno, "create an eventfd");
+  auto announce = [fd = synced.get()] {
+    uint64_t one = 1;
+    [[maybe_unused]] ssize_t written = ::write(fd, &one, sizeof(one));
+  };
+  if (controller->synced()) announce();
+  uint64_t watcher = controller->OnChange(announce);
+
+  std::thread owner([&loop] { loop->Run(); });
+  absl::Status status;
+  if (!WaitForSignal(signals, synced.get())) {
+    loop->Post([&] { controller->StopOnChange(watcher); });
+    status = ServeUntilSignal(options, loop.get(), controller.get(), signals);
+  }
   loop->Stop();
   owner.join();
   loop->Drain();
-  return absl::OkStatus();
+  return status;
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "controller/manifest/utf8.h"
 #include "controller/manifest/value.h"
@@ -256,7 +257,21 @@ void FolderSource::TakeDue() {
 }
 
 void FolderSource::Advance() {
+  objects_ = inventory_.Objects();
   watermark_ = std::max(watermark_ + 1, static_cast<uint64_t>(std::max<int64_t>(clock_.WallNs(), 0)) / 1000);
+}
+
+std::vector<std::string> FolderSource::Lost() const {
+  std::vector<std::string> lost;
+  for (const auto& [folder, reason] : lost_) lost.push_back(absl::StrCat(folder, ": ", reason));
+  return lost;
+}
+
+std::string FolderSource::Describe() const {
+  std::vector<std::string> ignored;
+  for (const auto& [kind, count] : inventory_.Ignored()) ignored.push_back(absl::StrCat(kind, " ", count));
+  return absl::StrCat(inventory_.file_count(), " files",
+                      ignored.empty() ? "" : "; not used here: " + absl::StrJoin(ignored, ", "));
 }
 
 void FolderSource::CatchUpWith(uint64_t watermark) {

@@ -16,10 +16,11 @@
 #include "controller/model/inventory.h"
 #include "controller/source/event_loop.h"
 #include "controller/source/folder_changes.h"
+#include "controller/source/object_source.h"
 
 namespace fairlead::controller {
 
-class FolderSource {
+class FolderSource : public ObjectSource {
  public:
   // Reads everything that is there now, then watches on `loop`, which must outlive it, and calls
   // `changed` on its thread after every change. NOT_FOUND: a folder that does not exist.
@@ -27,15 +28,14 @@ class FolderSource {
                                                             const Clock& clock, EventLoop* loop,
                                                             std::function<void()> changed);
 
-  const Inventory& inventory() const { return inventory_; }
-  // Microseconds since 1970 when the newest change was taken in; grows with each, over restarts too.
-  uint64_t watermark() const { return watermark_; }
-  // Folders that cannot be watched at the moment, with the reason; their objects stay in force.
-  const std::map<std::string, std::string>& lost_folders() const { return lost_; }
-
-  // Somebody has seen `watermark`: reads all again, which by definition is the newest there is, and
-  // goes beyond it.
-  void CatchUpWith(uint64_t watermark);
+  bool synced() const override { return true; }
+  const std::map<ObjectKey, Object>& objects() const override { return objects_; }
+  std::vector<Rejection> Rejections() const override { return inventory_.Rejections(); }
+  // Microseconds since 1970 when the newest change was taken in.
+  uint64_t watermark() const override { return watermark_; }
+  void CatchUpWith(uint64_t watermark) override;
+  std::vector<std::string> Lost() const override;
+  std::string Describe() const override;
 
  private:
   FolderSource(const std::vector<std::string>& folders, const Clock& clock, EventLoop* loop,
@@ -60,6 +60,7 @@ class FolderSource {
   std::map<std::string, std::string> lost_;
   std::map<std::string, std::set<std::string>> seen_;  // folder -> paths
   Inventory inventory_;
+  std::map<ObjectKey, Object> objects_;  // of the inventory, as of `watermark_`
   FolderChanges changes_;
   uint64_t watermark_ = 0;
 };

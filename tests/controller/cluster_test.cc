@@ -262,6 +262,28 @@ TEST(ClusterIps, FollowFamiliesAndTheirPolicy) {
   EXPECT_THAT(cluster.rejections[0].message, HasSubstr("RequireDualStack needs two Service ranges"));
 }
 
+TEST(ApiServer, DecidesOnPlacesAddressesAndPorts) {
+  ClusterSettings settings = Settings();
+  settings.api_server = true;
+  Cluster cluster = Resolve(
+      Nodes(1) +
+          "---\napiVersion: v1\nkind: Pod\nmetadata: {name: waits}\nspec: {containers: "
+          "[{name: c, image: probe}]}\n" +
+          ServiceWith("new", "") + ServiceWith("other-range", "clusterIP: 10.97.0.1, type: NodePort, ") +
+          ServiceWith("both", "clusterIPs: [10.96.0.1, 'fd00::1'], ipFamilyPolicy: PreferDualStack, ") +
+          ServiceWith("one", "clusterIP: 10.96.0.2, ipFamilyPolicy: PreferDualStack, "),
+      settings);
+  EXPECT_THAT(cluster.rejections, IsEmpty());
+  EXPECT_THAT(cluster.unplaced, IsEmpty());
+  ASSERT_EQ(cluster.pods.size(), 1U);
+  EXPECT_EQ(cluster.pods.begin()->second.node, "");
+  EXPECT_THAT(cluster.services.at("default/new").cluster_ips, IsEmpty());
+  EXPECT_EQ(cluster.services.at("default/other-range").cluster_ips.size(), 1U);
+  EXPECT_EQ(cluster.services.at("default/other-range").object.ports.at(0).node_port, 0);
+  EXPECT_EQ(cluster.services.at("default/both").cluster_ips.size(), 2U);
+  EXPECT_EQ(cluster.services.at("default/one").families.size(), 1U);
+}
+
 TEST(NodePorts, GivenOnesAreCheckedAgainstRangeAndEachOther) {
   auto service = [](const std::string& name, int port) {
     return absl::StrCat("---\napiVersion: v1\nkind: Service\nmetadata: {name: ", name,

@@ -89,13 +89,12 @@ class FolderSourceTest : public ::testing::Test {
   void Publish() {
     std::lock_guard<std::mutex> lock(mutex_);
     names_.clear();
-    for (const auto& [key, object] : source_->inventory().Objects()) names_.insert(key.name);
+    for (const auto& [key, object] : source_->objects()) names_.insert(key.name);
     refusals_.clear();
-    for (const Rejection& rejection : source_->inventory().Rejections()) {
+    for (const Rejection& rejection : source_->Rejections()) {
       absl::StrAppend(&refusals_, rejection.where.ToString(), " ", rejection.message, "\n");
     }
-    for (const auto& [folder, reason] : source_->lost_folders())
-      absl::StrAppend(&refusals_, folder, " ", reason, "\n");
+    for (const std::string& lost : source_->Lost()) absl::StrAppend(&refusals_, lost, "\n");
     history_.push_back(names_);
     changed_.notify_all();
   }

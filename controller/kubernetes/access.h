@@ -1,0 +1,45 @@
+// How to reach an API server, and as whom: from a kubeconfig or from what a pod is given. Files are
+// named rather than held where they may be rotated: they are read again for each request.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace fairlead::controller {
+
+// A PEM text, or the file that holds it; neither: none.
+struct PemSource {
+  std::string file;
+  std::string data;
+
+  bool empty() const { return file.empty() && data.empty(); }
+};
+
+struct ApiAccess {
+  std::vector<std::string> servers;  // "https://10.0.0.1:6443"; asked in this order when one fails
+  PemSource ca;                      // none: the system's
+  PemSource client_certificate;
+  PemSource client_key;
+  std::string token_file;
+  std::string token;
+  bool verify_server = true;
+};
+
+// The current context of a kubeconfig. `file`: where it is; relative names in it start there.
+absl::StatusOr<ApiAccess> ParseKubeconfig(const std::string& file, absl::string_view text);
+absl::StatusOr<ApiAccess> ReadKubeconfig(const std::string& file);
+
+// Of a pod's service account. `folder`: where the kubelet mounts its token and CA.
+absl::StatusOr<ApiAccess> InClusterAccess(
+    const std::string& folder = "/var/run/secrets/kubernetes.io/serviceaccount");
+
+// "https://HOST:PORT", without a path; http is for tests and proxies on this machine.
+absl::Status CheckServer(const std::string& url);
+
+// The whole file; an error names it.
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path);
+
+}  // namespace fairlead::controller

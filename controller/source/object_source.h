@@ -1,0 +1,33 @@
+// Where objects come from: what is in force now, and what is refused. Lives on the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "controller/manifest/manifest.h"
+
+namespace fairlead::controller {
+
+class ObjectSource {
+ public:
+  virtual ~ObjectSource() = default;
+
+  // False: not everything that there is has been read yet, and `objects` says nothing.
+  virtual bool synced() const = 0;
+  virtual const std::map<ObjectKey, Object>& objects() const = 0;
+  virtual std::vector<Rejection> Rejections() const = 0;
+  // Grows with what is taken in, over restarts too; a higher one is the newer state.
+  virtual uint64_t watermark() const = 0;
+  // Somebody has seen `watermark`: reads all again, which by definition is the newest there is, and
+  // goes at least as far.
+  virtual void CatchUpWith(uint64_t watermark) = 0;
+
+  // What cannot be watched at the moment, with the reason; what was read there stays in force.
+  virtual std::vector<std::string> Lost() const = 0;
+  // What it reads, for people: "12 files".
+  virtual std::string Describe() const = 0;
+};
+
+}  // namespace fairlead::controller
