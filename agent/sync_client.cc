@@ -168,7 +168,7 @@ void SyncClient::Connect() {
   auto credentials = Credentials(options_);
   if (!credentials.ok()) {
     handler_->OnDisconnect(credentials.status());
-    ConnectLater();
+    ConnectLater(backoff_.NextNs());
     return;
   }
   const Hello hello = handler_->OnConnect();
@@ -177,17 +177,25 @@ void SyncClient::Connect() {
       EncodeHello(options_.node, options_.version, *hello.state, hello.watermark, hello.endpoints));
 }
 
-void SyncClient::ConnectLater() {
-  timer_ = loop_->After(std::chrono::nanoseconds(backoff_.NextNs()), [this] { Connect(); });
+void SyncClient::ConnectLater(int64_t delay_ns) {
+  timer_ = loop_->After(std::chrono::nanoseconds(delay_ns), [this] { Connect(); });
 }
 
 void SyncClient::OnStreamEnd(const absl::Status& status) {
   stream_.reset();
+  if (absl::IsAborted(status)) {
+    // Both come back for ever; without a long wait they would do nothing else.
+    handler_->OnDisconnect(absl::AbortedError(
+        absl::StrCat("sync with the controller at ", options_.controller, ": ", status.message(),
+                     "; two agents with --node ", options_.node, " take turns: stop one of them")));
+    ConnectLater(backoff_.LongestNs());
+    return;
+  }
   handler_->OnDisconnect(
       status.ok()
           ? absl::UnavailableError(absl::StrCat("the controller at ", options_.controller, " hung up"))
           : WrapError(status, absl::StrCat("sync with the controller at ", options_.controller)));
-  ConnectLater();
+  ConnectLater(backoff_.NextNs());
 }
 
 void SyncClient::Reconnect() {

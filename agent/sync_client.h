@@ -66,7 +66,7 @@ class SyncClient {
 
   SyncClient(EventLoop* loop, SyncHandler* handler, SyncOptions options);
   void Connect();
-  void ConnectLater();
+  void ConnectLater(int64_t delay_ns);
   void OnStreamEnd(const absl::Status& status);
 
   EventLoop* loop_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <utility>
 
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
@@ -34,6 +35,11 @@ grpc::Status FakeController::Sync(grpc::ServerContext* context, Stream* stream) 
     const std::lock_guard<std::mutex> lock(mutex_);
     requests_.push_back(request);
     changed_.notify_all();
+    if (std::exchange(oust_next_, false)) {
+      stream_ = nullptr;
+      context_ = nullptr;
+      return {grpc::StatusCode::ABORTED, "another agent of node node-1 has connected"};
+    }
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   if (stream_ == stream) {
@@ -56,6 +62,11 @@ std::optional<pb::SyncRequest> FakeController::Next() {
 void FakeController::Send(const pb::SyncResponse& response) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (stream_ == nullptr || !stream_->Write(response)) ADD_FAILURE() << "no stream to write to";
+}
+
+void FakeController::OustNext() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  oust_next_ = true;
 }
 
 void FakeController::HangUp() {

@@ -24,6 +24,8 @@ class FakeController : public control::v1::ControlApi::Service {
   // The next request of any stream; nothing after a minute.
   std::optional<control::v1::SyncRequest> Next();
   void Send(const control::v1::SyncResponse& response);
+  // Ends the next stream after its Hello, as when another agent of the node had come.
+  void OustNext();
   // Ends the newest stream.
   void HangUp();
 
@@ -38,6 +40,7 @@ class FakeController : public control::v1::ControlApi::Service {
   std::condition_variable changed_;
   std::deque<control::v1::SyncRequest> requests_;
   Stream* stream_ = nullptr;
+  bool oust_next_ = false;
   grpc::ServerContext* context_ = nullptr;
   std::unique_ptr<grpc::Server> server_;
 };

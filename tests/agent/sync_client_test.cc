@@ -24,6 +24,7 @@ class Handler : public SyncHandler {
   uint64_t watermark = 0;
   std::vector<EndpointReport> endpoints;
   int disconnects = 0;
+  std::string last_reason;
 
   Hello OnConnect() override { return {&state, watermark, endpoints}; }
   std::vector<ResourceError> OnPush(Push push) override {
@@ -35,15 +36,18 @@ class Handler : public SyncHandler {
     watermark = push.watermark;
     return {};
   }
-  void OnDisconnect(const absl::Status&) override { ++disconnects; }
+  void OnDisconnect(const absl::Status& status) override {
+    ++disconnects;
+    last_reason = std::string(status.message());
+  }
 };
 
 class SyncClientTest : public ::testing::Test {
  protected:
-  void Start() {
+  void Start(int64_t max_delay_ns = 20'000'000) {
     SyncOptions options{.node = "node-1", .version = "test", .controller = "unix:" + socket_};
     options.first_delay_ns = 1'000'000;
-    options.max_delay_ns = 20'000'000;
+    options.max_delay_ns = max_delay_ns;
     client_ = SyncClient::Create(loop_.get(), &handler_, options).value();
     client_->Start();
     thread_ = std::thread([this] { loop_->Run(); });
@@ -133,6 +137,21 @@ TEST_F(SyncClientTest, WaitsForAControllerThatIsNotThereYet) {
   }
   FakeController controller(socket_);
   EXPECT_TRUE(controller.Next());
+}
+
+TEST_F(SyncClientTest, TwoAgentsOfOneNodeTakeTurnsSlowlyAndSaySo) {
+  FakeController controller(socket_);
+  controller.OustNext();
+  const auto begin = std::chrono::steady_clock::now();
+  Start(/*max_delay_ns=*/400'000'000);
+  ASSERT_TRUE(controller.Next());
+  auto again = controller.Next();
+  ASSERT_TRUE(again && again->has_hello());
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(200))
+      << "not after the first, short delay";
+  const auto reason =
+      loop_->Call<std::string>(std::chrono::seconds(60), [this] { return handler_.last_reason; });
+  EXPECT_THAT(reason.value_or(""), HasSubstr("two agents with --node node-1 take turns: stop one of them"));
 }
 
 TEST_F(SyncClientTest, ReportsAddressesUpstream) {
