@@ -2,13 +2,18 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <iostream>
 #include <map>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "base/clock.h"
+#include "cli/lab/lab.h"
 #include "cli/lab/process.h"
 
 namespace fairlead::test {
@@ -18,6 +23,18 @@ using nlohmann::json;
 
 constexpr int64_t kPatienceNs = 60'000'000'000;
 constexpr char kFairlead[] = FAIRLEAD_BIN_DIR "/fairlead";
+
+// Labs "tPID" of tests that were killed before they could take them down. Another test may be doing the
+// same: whether it worked does not matter here.
+void SweepDeadLabs() {
+  for (const std::string& name : lab::LabNames()) {
+    int pid = 0;
+    if (!absl::StartsWith(name, "t") || !absl::SimpleAtoi(name.substr(1), &pid) || pid <= 0) continue;
+    if (::kill(pid, 0) == 0 || errno != ESRCH) continue;
+    std::cerr << "lab " << name << " is of a test that has ended: taking it down\n";
+    Fairlead({"lab", "down", "--name", name});
+  }
+}
 
 }  // namespace
 
@@ -47,6 +64,7 @@ Lab::Lab(const std::string& manifests, const std::vector<std::string>& up_option
     ADD_FAILURE() << "labs need root; run the tests with sudo";
     return;
   }
+  SweepDeadLabs();
   std::vector<std::string> args{"lab", "up", "--name", name_, "-f", "-"};
   args.insert(args.end(), up_options.begin(), up_options.end());
   if (const char* routing = std::getenv("FAIRLEAD_TEST_ROUTING"))

@@ -20,8 +20,8 @@ struct Output {
 
 class Lab {
  public:
-  // Named after this process, so that tests that run at once do not meet; removes what a killed run of
-  // the same number has left. Fails the test, with the logs, when it does not come up.
+  // Named after this process, so that tests that run at once do not meet; removes what killed
+  // runs have left. Fails the test, with the logs, when it does not come up.
   explicit Lab(const std::string& manifests, const std::vector<std::string>& up_options = {});
   ~Lab();
   Lab(const Lab&) = delete;
