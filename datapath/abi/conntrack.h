@@ -59,12 +59,16 @@ enum fl_hop {
   FL_HOP_OUTSIDE = 4,
 };
 
+/* In fl_ct_life.half_open: the client's socket led the connection to its backend by itself (socket level). It is
+ * not translated, but its entry in "ct_translation" names the backend. */
+#define FL_CT_SOCKET_BACKEND 0x8000
+
 /* The part of a record that changes by compare-and-swap alone: 8 aligned bytes. */
 struct fl_ct_life {
   __u32 generation;
   __u8 state; /* enum fl_ct_state */
   __u8 flags; /* enum fl_ct_flags */
-  __u16 half_open; /* place in the owner's ring "ct_half_open" */
+  __u16 half_open; /* place in the owner's ring "ct_half_open", and FL_CT_SOCKET_BACKEND */
 };
 FL_ABI_SIZE(fl_ct_life, 8);
 

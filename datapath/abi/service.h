@@ -61,8 +61,9 @@ struct fl_affinity {
 };
 FL_ABI_SIZE(fl_affinity, 16);
 
-/* Socket level. LRU hash maps "socket_choice": where a socket's datagrams to a front end go, and
- * "socket_origin": what a socket believes to talk to. Keys: the front end's address, the backend's. */
+/* Socket level. LRU hash map "socket_choice": which backend a socket was led to, by the front end's address
+ * (where its next datagram there goes) and by the backend's own (which connections end with that backend). LRU
+ * hash map "socket_origin", by the backend's address: what a socket believes to talk to. */
 #define FL_MAX_SOCKETS (1 << 16)
 
 struct fl_socket_key {

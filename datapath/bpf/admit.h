@@ -9,7 +9,8 @@
  *   4. A TCP or SCTP packet that opens nothing and belongs to no connection (our state was lost) is taken
  *      in when policy admits its two ends in both directions: it cannot be told who the client was, and
  *      a connection that policy has ended must not come back as its own reverse. Else MID_STREAM.
- *   5. A connection whose backend was removed ends; a datagram of its client finds another backend.
+ *   5. A connection whose backend was removed ends; a datagram of its client finds another backend, unless
+ *      its socket had chosen that one by itself (socket level).
  *   6. An echo reply without a request, and an ICMP error of an unknown connection, never pass. */
 #ifndef FAIRLEAD_BPF_ADMIT_H
 #define FAIRLEAD_BPF_ADMIT_H
@@ -78,7 +79,7 @@ static __always_inline int refresh_ways(struct fl_ct_record *r, const struct tup
 }
 
 static __always_inline bool backend_lives(const struct flow *flow, struct fl_ct_life life) {
-  if (!(life.flags & FL_CT_TRANSLATED)) return true;
+  if (!(life.flags & FL_CT_TRANSLATED) && !(life.half_open & FL_CT_SOCKET_BACKEND)) return true;
   struct fl_ct_translation *x = entry(&ct_translation, flow->slot);
   return !x || !x->backend || backend_is_current(x->backend, x->backend_generation);
 }
@@ -151,6 +152,7 @@ GLOBAL int connection_open(const struct packet *packet, struct flow *flow, struc
     r->life.flags |= FL_CT_CLIENT_IS_FIRST;
   if (flow->own) r->life.flags |= FL_CT_FROM_HOST;
   if (flow->translated) r->life.flags |= FL_CT_TRANSLATED;
+  else if (flow->backend) r->life.half_open = FL_CT_SOCKET_BACKEND;
   if (flow->source_translated) r->life.flags |= FL_CT_SOURCE_TRANSLATED;
 
   /* The original client and the final server. */

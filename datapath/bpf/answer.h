@@ -139,7 +139,8 @@ static __always_inline bool choose_answer(const struct packet *p, const struct f
   a->rest = 0;
   a->source = p->is_v6 ? c->node_v6 : c->node_v4;
   switch (reason) {
-    case FL_REASON_NO_ENDPOINTS: /* port unreachable, as if from the Service */
+    case FL_REASON_BACKEND_GONE:
+    case FL_REASON_NO_ENDPOINTS: /* port unreachable, as if from the Service or the backend */
       a->type = p->is_v6 ? ICMPV6_UNREACHABLE : ICMP_UNREACHABLE;
       a->code = p->is_v6 ? 4 : 3;
       a->source = p->tuple.destination;

@@ -17,7 +17,7 @@ static __always_inline __u32 take_half_open_place(__u32 owner, struct fl_ct_acco
   struct fl_ct_record *r = entry(&ct_record, slot);
   if (!r) return NO_SLOT;
   struct fl_ct_life life = life_read(r);
-  if (life.state != FL_CT_NEW || life.half_open != *place || owner_of(r) != owner) return NO_SLOT;
+  if (life.state != FL_CT_NEW || (life.half_open & ~FL_CT_SOCKET_BACKEND) != *place || owner_of(r) != owner) return NO_SLOT;
   struct fl_ct_life ended = life;
   ended.state = FL_CT_DELETING;
   if (!life_swap(r, life, ended)) return NO_SLOT;
@@ -163,7 +163,7 @@ GLOBAL int connection_make(struct opening *o, struct flow *flow) {
 
   struct fl_ct_life life = o->record.life;
   life.generation = r->life.generation + 1;
-  life.half_open = place;
+  life.half_open |= place;
   o->record.last_seen = bpf_jiffies64();
   /* Everything but the life, then the life: from there on the record is whole. */
   r->key = o->record.key;
@@ -178,6 +178,10 @@ GLOBAL int connection_make(struct opening *o, struct flow *flow) {
     if (x) *x = o->translation;
     /* Without its server's tuple the connection has none that its end might take away. */
     if (reason) life.flags &= ~FL_CT_TRANSLATED;
+  }
+  if (life.half_open & FL_CT_SOCKET_BACKEND) {
+    struct fl_ct_translation *x = entry(&ct_translation, slot);
+    if (x) *x = o->translation;
   }
   if (!reason) {
     life_publish(r, life);

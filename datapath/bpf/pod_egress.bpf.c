@@ -3,6 +3,7 @@
  * too when it lives on this node: the packet does not come by again. */
 #include "datapath/bpf/neighbour.h"
 #include "datapath/bpf/pipeline.h"
+#include "datapath/bpf/socket_choice.h"
 
 SEC("tc")
 int pod_egress(struct __sk_buff *ctx) {
@@ -22,6 +23,8 @@ int pod_egress(struct __sk_buff *ctx) {
   if (!reason && headless) return collect(s);
   if (!reason && s->flow.found) renew(&s->packet, &s->flow);
   if (!reason && !s->flow.found) reason = choose_server(&s->packet, &s->flow);
+  if (!reason && !s->flow.found && !s->flow.backend)
+    reason = recall_backend(&s->packet, &s->flow, bpf_get_socket_cookie(ctx));
   if (!reason) reason = admit(ctx, s);
   int action = reason ? TC_ACT_SHOT : forward(ctx, s, &reason);
   return reason ? refuse(ctx, s, reason) : action;

@@ -7,19 +7,12 @@
 #ifndef FAIRLEAD_BPF_SOCKET_H
 #define FAIRLEAD_BPF_SOCKET_H
 
-#include "datapath/bpf/service.h"
+#include "datapath/bpf/socket_choice.h"
 #include "datapath/bpf/topology.h"
 
 #define EPERM 1
 #define ECONNREFUSED 111
 #define EADDRINUSE 98
-
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, FL_MAX_SOCKETS);
-  __type(key, struct fl_socket_key);
-  __type(value, struct fl_socket_choice);
-} socket_choice MAP;
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -87,12 +80,13 @@ static __always_inline bool repeat_choice(const struct socket_end *end, struct f
 
 static __always_inline void remember(const struct socket_end *end, const struct service_question *q,
                                      bool each_datagram) {
+  struct fl_socket_choice choice = {.backend = q->backend, .backend_generation = q->backend_generation};
   if (each_datagram) {
     struct fl_socket_key there = socket_key(end, &end->address, end->port);
-    struct fl_socket_choice choice = {.backend = q->backend, .backend_generation = q->backend_generation};
     bpf_map_update_elem(&socket_choice, &there, &choice, BPF_ANY);
   }
   struct fl_socket_key back = socket_key(end, &q->server, q->server_port);
+  bpf_map_update_elem(&socket_choice, &back, &choice, BPF_ANY);
   struct fl_socket_origin origin = {.address = end->address, .port = end->port};
   bpf_map_update_elem(&socket_origin, &back, &origin, BPF_ANY);
 }
