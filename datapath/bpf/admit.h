@@ -151,8 +151,10 @@ GLOBAL int connection_open(const struct packet *packet, struct flow *flow, struc
   if (address_equal(&r->key.address[0], &packet->tuple.source) && r->key.port[0] == packet->tuple.source_port)
     r->life.flags |= FL_CT_CLIENT_IS_FIRST;
   if (flow->own) r->life.flags |= FL_CT_FROM_HOST;
-  if (flow->translated) r->life.flags |= FL_CT_TRANSLATED;
-  else if (flow->backend) r->life.half_open = FL_CT_SOCKET_BACKEND;
+  if (flow->translated)
+    r->life.flags |= FL_CT_TRANSLATED;
+  else if (flow->backend)
+    r->life.half_open = FL_CT_SOCKET_BACKEND;
   if (flow->source_translated) r->life.flags |= FL_CT_SOURCE_TRANSLATED;
 
   /* The original client and the final server. */

@@ -17,7 +17,8 @@ static __always_inline __u32 take_half_open_place(__u32 owner, struct fl_ct_acco
   struct fl_ct_record *r = entry(&ct_record, slot);
   if (!r) return NO_SLOT;
   struct fl_ct_life life = life_read(r);
-  if (life.state != FL_CT_NEW || (life.half_open & ~FL_CT_SOCKET_BACKEND) != *place || owner_of(r) != owner) return NO_SLOT;
+  if (life.state != FL_CT_NEW || (life.half_open & ~FL_CT_SOCKET_BACKEND) != *place || owner_of(r) != owner)
+    return NO_SLOT;
   struct fl_ct_life ended = life;
   ended.state = FL_CT_DELETING;
   if (!life_swap(r, life, ended)) return NO_SLOT;

@@ -31,6 +31,7 @@
 #define AF_INET6 10
 
 #define PROTOCOL_ICMP 1
+#define PROTOCOL_IGMP 2
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
 #define PROTOCOL_ICMPV6 58

@@ -2,7 +2,7 @@
 /* Layer 3: what a pod may say to the link: it has permanent neighbours and needs little. Permitted
  * towards the stack: ARP; solicitations and advertisements (RFC 4861), those for duplicate address
  * detection included; and an echo from its link-local address to the gateway's. Everything else that is
- * link-local or multicast is dropped: MLD reports and router advertisements above all. */
+ * link-local or multicast is dropped: membership reports and router advertisements above all. */
 #ifndef FAIRLEAD_BPF_NEIGHBOUR_H
 #define FAIRLEAD_BPF_NEIGHBOUR_H
 

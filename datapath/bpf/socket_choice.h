@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* Layer 3: which backend a socket was led to. The socket level writes it; packets look it up once a connection,
- * so that a connection whose packets bear the backend's own address ends with that backend all the same. */
+/* Layer 3: which backend a socket was led to. The socket level writes it; packets look it up once a
+ * connection, so that a connection whose packets bear the backend's own address ends with that backend all
+ * the same. */
 #ifndef FAIRLEAD_BPF_SOCKET_CHOICE_H
 #define FAIRLEAD_BPF_SOCKET_CHOICE_H
 
@@ -13,8 +14,9 @@ struct {
   __type(value, struct fl_socket_choice);
 } socket_choice MAP;
 
-/* Fills flow->backend for a packet of no connection that is for no Service. `socket`: the cookie of the packet's
- * socket, 0 when it has none. BACKEND_GONE: the socket was led to a backend that was removed since. */
+/* Fills flow->backend for a packet of no connection that is for no Service. `socket`: the cookie of the
+ * packet's socket, 0 when it has none. BACKEND_GONE: the socket was led to a backend that was removed since.
+ */
 GLOBAL int recall_backend(const struct packet *packet, struct flow *flow, __u64 socket) {
   if (!packet || !flow) return FL_REASON_INTERNAL;
   __u8 protocol = packet->tuple.protocol;

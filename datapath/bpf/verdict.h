@@ -60,7 +60,15 @@ GLOBAL int report(const struct packet *packet, const struct flow *flow, __u32 re
   return 0;
 }
 
-/* The only way out for a packet that does not go on. */
+/* Which groups a host listens to (IGMP, MLD; RFC 3376, 3810): every pod sends some when its link comes up. */
+static __always_inline bool is_membership_report(const struct packet *p) {
+  if (p->tuple.protocol == PROTOCOL_IGMP) return true;
+  return p->tuple.protocol == PROTOCOL_ICMPV6 &&
+         (p->type == ICMPV6_MLD_REPORT || p->type == ICMPV6_MLD_DONE || p->type == ICMPV6_MLD2_REPORT);
+}
+
+/* The only way out for a packet that does not go on. Membership reports are counted only: an event for each
+ * would say nothing and bury the others. */
 static __always_inline int drop(struct scratch *s, __u32 reason) {
   if (explain) {
     trace_end(&s->flow, &s->packet.tuple, reason);
@@ -71,7 +79,8 @@ static __always_inline int drop(struct scratch *s, __u32 reason) {
     counter->packets += 1;
     counter->bytes += s->packet.length;
   }
-  report(&s->packet, &s->flow, reason);
+  if (reason != FL_REASON_MULTICAST || !is_membership_report(&s->packet))
+    report(&s->packet, &s->flow, reason);
   return TC_ACT_SHOT;
 }
 

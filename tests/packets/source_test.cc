@@ -97,6 +97,14 @@ TEST_P(SourceTest, APodThatTookOverAnAddressIsNotItsPredecessor) {
   EXPECT_EQ(world.Account(world.a()).connections, 0);
 }
 
+// Multicast of a pod that is counted, but fills no flow log.
+testing::AssertionResult DroppedInSilence(const Outcome& outcome) {
+  if (outcome.reason != FL_REASON_MULTICAST)
+    return testing::AssertionFailure() << "counted as " << ReasonName(outcome.reason);
+  if (!outcome.events.empty()) return testing::AssertionFailure() << "the drop was reported";
+  return testing::AssertionSuccess();
+}
+
 class NeighbourTest : public testing::Test {
  protected:
   void SetUp() override { world.Reset(); }
@@ -121,9 +129,18 @@ TEST_F(NeighbourTest, PermitsDuplicateAddressDetectionAndSolicitations) {
   EXPECT_EQ(Send(Ip{Address("fe80::1234"), Address("fe80::1")} / Echo{}).action, kPass);
 }
 
+TEST_F(NeighbourTest, MembershipReportsAreCountedButNotReported) {
+  for (const uint8_t type : {131, 132, 143})
+    EXPECT_TRUE(DroppedInSilence(Send(NdIp("fe80::1234", "ff02::16") / Neighbour{type, {}}))) << int{type};
+  EXPECT_TRUE(DroppedInSilence(Send(NdIp("::", "ff02::16") / Neighbour{143, {}})));
+  constexpr uint8_t kIgmp = 2;
+  EXPECT_TRUE(DroppedInSilence(
+      Send(Ip{.source = world.a().v4, .destination = Address("224.0.0.22"), .protocol = kIgmp})));
+}
+
 TEST_F(NeighbourTest, RefusesTheRest) {
-  // Router advertisements, redirects, multicast listener reports.
-  for (uint8_t type : {134, 137, 131})
+  // Router advertisements, redirects, multicast listener queries.
+  for (uint8_t type : {134, 137, 130})
     EXPECT_TRUE(DroppedFor(FL_REASON_MULTICAST, Send(NdIp("fe80::1234", "ff02::1") / Neighbour{type, {}})));
   EXPECT_TRUE(DroppedFor(FL_REASON_SOURCE_ADDRESS,
                          Send(NdIp("fd00:10:244:1::11", "fe80::1") / Neighbour{136, world.b().v6})));
