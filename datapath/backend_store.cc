@@ -86,6 +86,7 @@ absl::StatusOr<uint32_t> BackendStore::Put(uint32_t service, const BackendAddres
 absl::Status BackendStore::Remove(uint32_t index) {
   // Without an address, so that a successor sees that it is free.
   RETURN_IF_ERROR(backends_.Set(index, {.generation = backends_.Get(index).generation + 1}));
+  ++removals_;
   indexes_.Retire(index);
   return absl::OkStatus();
 }

@@ -46,6 +46,8 @@ class BackendStore {
   bool HasGarbage() const { return indexes_.HasQuarantine() || spans_.HasQuarantine(); }
   void Reclaim();
   absl::Status Verify();
+  // Backends removed so far.
+  uint64_t removals() const { return removals_; }
 
  private:
   struct Range {
@@ -56,6 +58,7 @@ class BackendStore {
   absl::Status Remove(uint32_t index);
   BackendIds IdsAt(uint32_t first, uint32_t count) const;
 
+  uint64_t removals_ = 0;
   Table<MapId::kBackend> backends_;
   Table<MapId::kBackendId> ids_;
   IdPool indexes_;

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "datapath/bpf_error.h"
 #include "datapath/connection_reader.h"
@@ -75,6 +76,7 @@ absl::Status KernelDatapath::Start() {
   ASSIGN_OR_RETURN(DeviceHooks hooks,
                    DeviceHooks::Open(*object_, ClsactStrategy(), use_tcx ? TcxStrategy(LinkDir()) : nullptr));
   hooks_ = std::make_unique<DeviceHooks>(std::move(hooks));
+  node_sockets_ = std::make_unique<NodeSockets>(object_->MapFd("socket_choice"), object_->MapFd("backend"));
   explainer_ = std::make_unique<Explainer>(*object_, *reconciler_, *hooks_, *wiring_);
   if (!options_.cgroup_dir.empty()) {
     RETURN_IF_ERROR(AttachSocketHooks(*object_, options_.cgroup_dir, LinkDir()));
@@ -114,6 +116,9 @@ absl::StatusOr<ApplyReport> KernelDatapath::Apply(const DesiredState& desired, b
   NodeFacts facts = wiring_->facts();
   facts.endpoint_quota = options_.max_connections / kEndpointShare;
   reconciler_->Apply(desired, facts, verify, report.failures);
+  const absl::Status ended =
+      node_sockets_->Follow(reconciler_->services().backend_removals(), SystemClock().MonotonicNs());
+  if (!ended.ok()) Fail(report.failures, "NodeConfig", desired.settings.node, ended);
   wiring_->Publish(desired, report.failures);
   wiring_->Retire(desired, report.failures);
   report.writes = stats_.writes - before.writes;
@@ -219,10 +224,14 @@ std::vector<AttachedProgram> KernelDatapath::Programs() const {
 std::vector<Feature> KernelDatapath::Features() const {
   const bool tcx = HasTcx();
   const bool defragments = HasDefragmentingLinks();
+  const bool ends_sockets = NodeSockets::Supported();
   return {{"tcx", tcx,
            tcx ? "attaching to the node's devices" : "attaching to the node's devices (clsact does it here)"},
           {"netfilter links", defragments,
-           defragments ? "putting fragments in order" : "putting fragments in order (they drop here)"}};
+           defragments ? "putting fragments in order" : "putting fragments in order (they drop here)"},
+          {"socket destroy", ends_sockets,
+           ends_sockets ? "ending the node's own connections to removed backends"
+                        : "ending the node's own connections to removed backends (they go on here)"}};
 }
 
 std::vector<ReasonCount> KernelDatapath::Drops() const {

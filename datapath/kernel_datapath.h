@@ -15,6 +15,7 @@
 #include "datapath/explainer.h"
 #include "datapath/ledger.h"
 #include "datapath/libbpf_maps.h"
+#include "datapath/node_sockets.h"
 #include "datapath/node_wiring.h"
 #include "datapath/reconciler.h"
 #include "datapath/state_mark.h"
@@ -68,6 +69,7 @@ class KernelDatapath : public Datapath {
   std::unique_ptr<DeviceHooks> hooks_;
   std::unique_ptr<EventReader> events_;
   std::unique_ptr<Explainer> explainer_;
+  std::unique_ptr<NodeSockets> node_sockets_;
 };
 
 }  // namespace fairlead::datapath

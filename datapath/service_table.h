@@ -35,6 +35,7 @@ class ServiceTable {
   std::string NameOf(uint32_t number) const;
   // Of the front end that a packet to this address meets; node ports are found by any address.
   std::string NameAt(const IpAddress& address, uint16_t port, uint8_t protocol) const;
+  uint64_t backend_removals() const { return backends_.removals(); }
   BackendAddress BackendAt(uint32_t index) const { return backends_.At(index); }
 
  private:

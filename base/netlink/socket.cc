@@ -36,9 +36,9 @@ absl::Status ErrorOf(const nlmsghdr* reply) {
 
 }  // namespace
 
-absl::StatusOr<Socket> Socket::Open() {
-  UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd.valid()) return ErrnoError(errno, "open a route netlink socket");
+absl::StatusOr<Socket> Socket::Open(int protocol) {
+  UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  if (!fd.valid()) return ErrnoError(errno, "open a netlink socket");
   const int on = 1;
   // Both improve what comes back on kernels that know them; neither is needed.
   setsockopt(fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));

@@ -1,4 +1,4 @@
-// A route netlink socket of one network namespace. Requests are synchronous; the kernel's own words
+// A netlink socket of one network namespace. Requests are synchronous; the kernel's own words
 // on a refusal (extended ack) are part of the status.
 //
 // Stays in the namespace in which it was opened, whatever namespace the thread enters later. Not
@@ -19,8 +19,8 @@ namespace fairlead::netlink {
 
 class Socket {
  public:
-  // In the calling thread's network namespace.
-  static absl::StatusOr<Socket> Open();
+  // In the calling thread's network namespace. `protocol`: NETLINK_ROUTE, NETLINK_SOCK_DIAG, ...
+  static absl::StatusOr<Socket> Open(int protocol = NETLINK_ROUTE);
   // In the namespace that `netns_fd` refers to.
   static absl::StatusOr<Socket> OpenIn(int netns_fd);
 
