@@ -263,6 +263,7 @@ void FolderSource::Advance() {
 
 std::vector<std::string> FolderSource::Lost() const {
   std::vector<std::string> lost;
+  lost.reserve(lost_.size());
   for (const auto& [folder, reason] : lost_) lost.push_back(absl::StrCat(folder, ": ", reason));
   return lost;
 }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "cli/lab/lab.h"
 #include "cli/lab/process.h"
@@ -164,7 +165,8 @@ std::set<std::string> Lab::Reached() const {
     families[path] += answer["address"].get<std::string>().find(':') == std::string::npos ? "4" : "6";
   }
   std::set<std::string> reached;
-  for (const auto& [path, seen] : families) reached.insert(seen.size() == 1 ? path + " /" + seen : path);
+  for (const auto& [path, seen] : families)
+    reached.insert(seen.size() == 1 ? absl::StrCat(path, " /", seen) : path);
   return reached;
 }
 
