@@ -154,10 +154,13 @@ ResourceId NodeAgent::IdOf(const datapath::ApplyReport::Failure& failure) const 
 
 absl::StatusOr<std::vector<ResourceError>> NodeAgent::Apply(bool verify,
                                                             const std::vector<ResourceId>& changed) {
-  state_.SetEndpoints(CurrentEndpoints());
+  datapath::StateChanges changes = state_.PartsOf(changed);
+  changes.endpoints = state_.SetEndpoints(CurrentEndpoints());
+  changes.all = std::exchange(apply_all_, false) || state_.desired().complete != complete_;
   state_.SetComplete(complete_);
-  absl::StatusOr<datapath::ApplyReport> report = datapath_->Apply(state_.desired(), verify);
+  absl::StatusOr<datapath::ApplyReport> report = datapath_->Apply(state_.desired(), changes, verify);
   if (!report.ok()) {
+    apply_all_ = true;
     if (conditions_.Set("DatapathReady", report.status())) {
       spdlog::error("{}", std::string(report.status().message()));
     }
@@ -259,6 +262,7 @@ std::vector<ResourceError> NodeAgent::TakePush(Push push) {
   }
   if (holding_ && !push.complete) {
     // The rest of the difference to what is on disk is on its way: all of it is applied at once.
+    apply_all_ = true;
     state_.Commit();
     watermark_ = push.watermark;
     return {};
@@ -277,6 +281,7 @@ std::vector<ResourceError> NodeAgent::TakePush(Push push) {
   }
   if (!errors.empty()) {
     state_.Rollback();
+    apply_all_ = true;
     complete_ = complete_before;
     if (answered && state_.has_config() && !holding_ && Apply(/*verify=*/false, {}).ok()) {
       const absl::Status marked = MarkKernel(watermark_);

@@ -107,6 +107,7 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   Conditions conditions_;
   FlowHistory flows_;
   bool complete_ = false;
+  bool apply_all_ = true;  // what the datapath holds is not the state before the next change
   bool connected_ = false;
   // What was on disk is not what the kernel holds: an agent has died before it could save. Until a
   // controller has told everything nothing is applied, for it might take something back.

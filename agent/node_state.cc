@@ -217,6 +217,50 @@ void NodeState::Rollback() {
   undo_.clear();
 }
 
+std::set<std::string> NodeState::SetEndpoints(std::map<std::string, datapath::LocalEndpoint> endpoints) {
+  std::set<std::string> changed;
+  for (const auto& [key, endpoint] : endpoints) {
+    auto held = desired_.endpoints.find(key);
+    if (held == desired_.endpoints.end() || held->second != endpoint) changed.insert(key);
+  }
+  for (const auto& [key, endpoint] : desired_.endpoints) {
+    if (!endpoints.contains(key)) changed.insert(key);
+  }
+  desired_.endpoints = std::move(endpoints);
+  return changed;
+}
+
+datapath::StateChanges NodeState::PartsOf(const std::vector<ResourceId>& ids) const {
+  datapath::StateChanges parts;
+  for (const ResourceId& id : ids) {
+    switch (id.kind) {
+      case ResourceKind::kNodeConfig:
+        parts.settings = true;
+        break;
+      case ResourceKind::kNode:
+        if (id.name == node_) {
+          parts.settings = true;
+        } else {
+          parts.nodes.insert(id.name);
+        }
+        break;
+      case ResourceKind::kAddressGroup:
+        parts.groups.insert(id.name);
+        break;
+      case ResourceKind::kPolicySet:
+        parts.sets.insert(id.name);
+        break;
+      case ResourceKind::kService:
+        parts.services.insert(id.name);
+        break;
+      case ResourceKind::kEndpoint:
+      case ResourceKind::kNone:
+        break;
+    }
+  }
+  return parts;
+}
+
 const PodPolicy* NodeState::FindPod(const std::string& uid, const std::string& namespace_name,
                                     const std::string& name) const {
   auto pod = pods_.find(uid);

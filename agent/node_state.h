@@ -12,12 +12,14 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "agent/resource.h"
+#include "datapath/state_changes.h"
 
 namespace fairlead::agent {
 
@@ -34,9 +36,10 @@ class NodeState {
   const std::map<ResourceId, std::string>& versions() const { return versions_; }
   const datapath::DesiredState& desired() const { return desired_; }
   // The two parts of the desired state that are not the controller's resources.
-  void SetEndpoints(std::map<std::string, datapath::LocalEndpoint> endpoints) {
-    desired_.endpoints = std::move(endpoints);
-  }
+  // Returns the keys of those that came, changed or went.
+  std::set<std::string> SetEndpoints(std::map<std::string, datapath::LocalEndpoint> endpoints);
+  // Parts of the desired state that these resources make up, but for the node's endpoints.
+  datapath::StateChanges PartsOf(const std::vector<ResourceId>& ids) const;
   void SetComplete(bool complete) { desired_.complete = complete; }
   // Of all resources and their versions: states with the same content have the same, however they came
   // about.

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "datapath/desired_state.h"
+#include "datapath/state_changes.h"
 
 namespace fairlead::datapath {
 
@@ -143,10 +144,15 @@ class Datapath {
 
   virtual ~Datapath() = default;
 
-  // Makes the kernel hold `desired`: writes the difference to what was applied before, and with
-  // `verify` also reads everything back and mends what differs. Publishes every change by one
-  // write. On a failure of an object its old version stays.
-  virtual absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, bool verify) = 0;
+  // Makes the kernel hold `desired`: writes the difference to what was applied before, which is within
+  // `changes` and what failed then; with `verify` compares everything, also reads everything back and
+  // mends what differs. Publishes every change by one write. On a failure of an object its old version
+  // stays, and it is tried, and named, again until it succeeds.
+  virtual absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, const StateChanges& changes,
+                                            bool verify) = 0;
+  absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, bool verify) {
+    return Apply(desired, StateChanges::Everything(), verify);
+  }
 
   // A line of at most kMaxMarkSize bytes that lives exactly as long as what Apply has written: its owner
   // finds out after a restart what the kernel holds. "" when there is none.

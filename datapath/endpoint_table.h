@@ -14,6 +14,7 @@
 #include "datapath/id_pool.h"
 #include "datapath/pod_links.h"
 #include "datapath/set_table.h"
+#include "datapath/state_changes.h"
 #include "datapath/topology.h"
 
 namespace fairlead::datapath {
@@ -28,8 +29,8 @@ class EndpointTable {
   EndpointTable(KernelMaps& kernel, WriteStats& stats, Topology& topology, SetTable& sets, PodLinks& links);
 
   absl::Status Load();
-  void Publish(const DesiredState& desired, Failures& failures);
-  void Retire(const DesiredState& desired, Failures& failures);
+  void Publish(const DesiredState& desired, const StateChanges& changes, Failures& failures);
+  void Retire(const DesiredState& desired, const StateChanges& changes, Failures& failures);
   // The endpoint of a device that is gone for good, whoever wrote it; none is fine.
   absl::Status Release(uint32_t ifindex);
 
@@ -54,6 +55,9 @@ class EndpointTable {
   absl::StatusOr<uint32_t> SetNumber(const std::string& name) const;
   absl::Status MakeReady(uint32_t index, fl_endpoint entry);
   absl::Status Remove(uint32_t index);
+  std::set<uint32_t> Gone(const DesiredState& desired) const;
+  // What leads to numbers whose pod is gone: left by a predecessor that ended in the middle.
+  absl::Status RemoveStrays();
 
   KernelMaps& kernel_;
   Topology& topology_;
@@ -64,6 +68,8 @@ class EndpointTable {
   IdPool indexes_;
   std::map<std::string, HeldEndpoint> held_;  // by key
   std::set<uint32_t> pending_bumps_;          // sets that pods have left
+  bool failed_ = false;                       // something, in the last Publish or Retire
+  bool settled_ = false;                      // nothing differs but what the next change names
   uint32_t quarantine_since_ = 0;             // SweepPasses when the last number was given back
 };
 

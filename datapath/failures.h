@@ -20,4 +20,8 @@ inline void Fail(Failures& failures, const std::string& kind, const std::string&
   failures.push_back({kind, name, status});
 }
 
+inline void Add(Failures& failures, const Failures& more) {
+  for (const ApplyReport::Failure& failure : more) Fail(failures, failure.kind, failure.name, failure.status);
+}
+
 }  // namespace fairlead::datapath

@@ -7,39 +7,49 @@
 namespace fairlead::datapath {
 namespace {
 
-// Moves `wanted` into `held` object by object; a refused one keeps its previous version.
+// Moves what `names` say of `wanted` into `held`, or everything; a refused object keeps its previous
+// version.
 template <typename T>
 void TakeOver(const std::map<std::string, T>& wanted, bool complete, absl::string_view kind,
-              const std::map<std::string, absl::Status>& refuse, std::map<std::string, T>& held,
-              ApplyReport& report) {
+              const std::set<std::string>* names, const std::map<std::string, absl::Status>& refuse,
+              std::map<std::string, T>& held, ApplyReport& report) {
   for (const auto& [name, object] : wanted) {
-    if (auto refused = refuse.find(name); refused != refuse.end()) {
+    auto refused = refuse.find(name);
+    if (refused != refuse.end()) {
       report.failures.push_back({std::string(kind.data(), kind.size()), name, refused->second});
-      continue;
+    } else if (names == nullptr || names->contains(name)) {
+      held.insert_or_assign(name, object);
+      report.writes += 1;
     }
-    held.insert_or_assign(name, object);
-    report.writes += 1;
   }
   if (!complete) return;
-  report.writes += std::erase_if(held, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  report.writes += std::erase_if(held, [&](const auto& entry) {
+    return !wanted.contains(entry.first) && (names == nullptr || names->contains(entry.first));
+  });
 }
 
 }  // namespace
 
 FakeDatapath::FakeDatapath() : events_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
-absl::StatusOr<ApplyReport> FakeDatapath::Apply(const DesiredState& desired, bool verify) {
+absl::StatusOr<ApplyReport> FakeDatapath::Apply(const DesiredState& desired, const StateChanges& changes,
+                                                bool verify) {
   ++applies;
   if (verify) ++verifies;
+  told = changes;
   if (!apply_status.ok()) return apply_status;
   ApplyReport report;
-  applied.settings = desired.settings;
+  const bool all = changes.all || verify;
+  const auto named = [&](const std::set<std::string>& names) { return all ? nullptr : &names; };
+  if (all || changes.settings) applied.settings = desired.settings;
   applied.complete = desired.complete;
-  TakeOver(desired.nodes, desired.complete, "Node", refuse, applied.nodes, report);
-  TakeOver(desired.groups, desired.complete, "AddressGroup", refuse, applied.groups, report);
-  TakeOver(desired.sets, desired.complete, "PolicySet", refuse, applied.sets, report);
-  TakeOver(desired.endpoints, desired.complete, "Endpoint", refuse, applied.endpoints, report);
-  TakeOver(desired.services, desired.complete, "Service", refuse, applied.services, report);
+  const bool complete = desired.complete;
+  TakeOver(desired.nodes, complete, "Node", named(changes.nodes), refuse, applied.nodes, report);
+  TakeOver(desired.groups, complete, "AddressGroup", named(changes.groups), refuse, applied.groups, report);
+  TakeOver(desired.sets, complete, "PolicySet", named(changes.sets), refuse, applied.sets, report);
+  TakeOver(desired.endpoints, complete, "Endpoint", named(changes.endpoints), refuse, applied.endpoints,
+           report);
+  TakeOver(desired.services, complete, "Service", named(changes.services), refuse, applied.services, report);
   return report;
 }
 

@@ -21,8 +21,10 @@ class FakeDatapath : public Datapath {
  public:
   FakeDatapath();
 
-  // What was applied last, less the objects in `refuse`, whose previous version stays.
+  // What was applied last: of what was said to have changed, less the objects in `refuse`, whose
+  // previous version stays.
   DesiredState applied;
+  StateChanges told;  // of the last Apply
   int applies = 0;
   int verifies = 0;
   std::set<uint32_t> attached;  // ifindexes
@@ -37,7 +39,9 @@ class FakeDatapath : public Datapath {
 
   void AddEvent(const FlowEvent& event);
 
-  absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, bool verify) override;
+  using Datapath::Apply;
+  absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, const StateChanges& changes,
+                                    bool verify) override;
   std::string Mark() const override { return mark; }
   absl::Status SetMark(const std::string& now) override;
   absl::Status AttachPod(uint32_t ifindex) override;

@@ -100,7 +100,8 @@ absl::Status KernelDatapath::ArmSweep() {
   return RunOnce(object_->ProgramFd("sweep_arm"), "sweep_arm");
 }
 
-absl::StatusOr<ApplyReport> KernelDatapath::Apply(const DesiredState& desired, bool verify) {
+absl::StatusOr<ApplyReport> KernelDatapath::Apply(const DesiredState& desired, const StateChanges& changes,
+                                                  bool verify) {
   const WriteStats before = stats_;
   ApplyReport report;
   if (verify) {
@@ -115,12 +116,11 @@ absl::StatusOr<ApplyReport> KernelDatapath::Apply(const DesiredState& desired, b
   }
   NodeFacts facts = wiring_->facts();
   facts.endpoint_quota = options_.max_connections / kEndpointShare;
-  reconciler_->Apply(desired, facts, verify, report.failures);
+  reconciler_->Apply(desired, changes, facts, verify, report.failures);
   const absl::Status ended =
       node_sockets_->Follow(reconciler_->services().backend_removals(), SystemClock().MonotonicNs());
   if (!ended.ok()) Fail(report.failures, "NodeConfig", desired.settings.node, ended);
-  wiring_->Publish(desired, report.failures);
-  wiring_->Retire(desired, report.failures);
+  wiring_->RouteToNodes(desired, changes, report.failures);
   report.writes = stats_.writes - before.writes;
   report.repaired = stats_.repaired - before.repaired;
   return report;

@@ -30,7 +30,9 @@ class KernelDatapath : public Datapath {
   static absl::StatusOr<std::unique_ptr<Datapath>> Open(const Options& options);
   ~KernelDatapath() override;
 
-  absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, bool verify) override;
+  using Datapath::Apply;
+  absl::StatusOr<ApplyReport> Apply(const DesiredState& desired, const StateChanges& changes,
+                                    bool verify) override;
   std::string Mark() const override { return mark_->Read(); }
   absl::Status SetMark(const std::string& mark) override { return mark_->Write(mark); }
   absl::Status AttachPod(uint32_t ifindex) override;

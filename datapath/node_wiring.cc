@@ -179,6 +179,15 @@ std::optional<IpAddress> NodeWiring::NodeAddress(bool v4) const {
   return std::nullopt;
 }
 
+void NodeWiring::RouteToNodes(const DesiredState& desired, const StateChanges& changes, Failures& failures) {
+  if (routed_ && !changes.all && !changes.settings && changes.nodes.empty()) return;
+  Failures ours;
+  Publish(desired, ours);
+  Retire(desired, ours);
+  routed_ = desired.complete && ours.empty();
+  Add(failures, ours);
+}
+
 void NodeWiring::Publish(const DesiredState& desired, Failures& failures) {
   for (const auto& [name, node] : desired.nodes) {
     auto held = published_.find(name);
@@ -286,6 +295,7 @@ absl::Status NodeWiring::Check(const LocalEndpoint& endpoint) {
 }
 
 absl::Status NodeWiring::Verify() {
+  routed_ = false;
   is_prepared_ = false;  // settings and devices are looked at again by the next Prepare
   return routes_.Verify();
 }

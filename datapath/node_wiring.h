@@ -35,9 +35,8 @@ class NodeWiring : public PodLinks {
 
   // Settings and devices; what the node has then stands in facts() and devices().
   void Prepare(const NodeSettings& settings, Failures& failures);
-  // Routes to other nodes' pods.
-  void Publish(const DesiredState& desired, Failures& failures);
-  void Retire(const DesiredState& desired, Failures& failures);
+  // Routes to other nodes' pods: all looked through when a node changed.
+  void RouteToNodes(const DesiredState& desired, const StateChanges& changes, Failures& failures);
 
   absl::Status Connect(const LocalEndpoint& endpoint) override;
   absl::Status Disconnect(const LocalEndpoint& endpoint) override;
@@ -54,6 +53,8 @@ class NodeWiring : public PodLinks {
   NodeWiring(netlink::Socket socket, Ledger& ledger, WriteStats& stats, std::vector<std::string> node_devices,
              const std::string& link_dir);
 
+  void Publish(const DesiredState& desired, Failures& failures);
+  void Retire(const DesiredState& desired, Failures& failures);
   absl::Status FindDevices(const NodeSettings& settings);
   absl::Status SetForwarding();
   absl::Status ReservePorts();
@@ -71,6 +72,7 @@ class NodeWiring : public PodLinks {
   std::vector<netlink::Link> devices_;
   NodeSettings prepared_;
   bool is_prepared_ = false;
+  bool routed_ = false;                          // nothing differs but what the next change names
   std::map<std::string, RemoteNode> published_;  // nodes that there are routes to
   NodeFacts facts_;
 };

@@ -67,60 +67,156 @@ absl::Status PolicyTables::Load() {
   return absl::OkStatus();
 }
 
-void PolicyTables::Publish(const DesiredState& desired, Failures& failures) {
-  TakeGroups(desired);
+void PolicyTables::Publish(const DesiredState& desired, const StateChanges& changes, Failures& failures) {
+  Failures ours;
+  const bool compare_all = changes.all || !settled_ || !desired.complete;
+  if (compare_all) {
+    PublishAll(desired, ours);
+  } else {
+    PublishChanged(desired, changes, ours);
+  }
+  failed_ = !ours.empty();
+  settled_ = !compare_all && !failed_;
+  Add(failures, ours);
+}
+
+void PolicyTables::PublishAll(const DesiredState& desired, Failures& failures) {
+  for (const auto& [name, group] : desired.groups) TakeGroup(name, group);
   if (classes_dirty_) {
     // Learn which numbers are ours before sets are compared with what is in force.
-    const Classification classification = policy::ClassifyAddresses(groups_);
-    for (const auto& [prefix, groups] : classification) numbers_.Find({groups, 0});
+    for (const auto& [prefix, groups] : index_.All()) numbers_.Find({groups, 0});
   }
   for (const auto& [name, set] : desired.sets) sets_.Meet(name, set, numbers_.known());
   if (classes_dirty_) PublishClasses(desired.complete, failures);
   BumpEpochs({}, failures);
   const std::set<std::string> unclassified = GroupsIn(failures);
-  for (const auto& [name, set] : desired.sets) {
-    absl::Status status = sets_.Find(name) == nullptr ? CheckGroups(set, unclassified) : absl::OkStatus();
-    if (status.ok()) status = sets_.Put(name, set, numbers_.known());
-    if (!status.ok()) {
-      Fail(failures, "PolicySet", name,
-           WrapError(status,
-                     absl::StrCat("put policy set ", name, " of ", set.rules.size(), " rules in force")));
+  for (const auto& [name, set] : desired.sets) PutSet(name, set, unclassified, failures);
+}
+
+void PolicyTables::PublishChanged(const DesiredState& desired, const StateChanges& changes,
+                                  Failures& failures) {
+  for (const std::string& name : changes.groups) {
+    auto group = desired.groups.find(name);
+    if (group == desired.groups.end()) {
+      leaving_groups_.insert(name);
+    } else {
+      leaving_groups_.erase(name);
+      TakeGroup(name, group->second);
+    }
+  }
+  if (classes_dirty_) PublishChangedClasses(failures);
+  const std::set<std::string> unclassified = GroupsIn(failures);
+  for (const std::string& name : changes.sets) {
+    auto set = desired.sets.find(name);
+    if (set == desired.sets.end()) {
+      leaving_sets_.insert(name);
+    } else {
+      leaving_sets_.erase(name);
+      PutSet(name, set->second, unclassified, failures);
     }
   }
 }
 
-void PolicyTables::Retire(const DesiredState& desired, const std::set<uint32_t>& sets_in_use,
-                          Failures& failures) {
+void PolicyTables::PutSet(const std::string& name, const policy::PolicySet& set,
+                          const std::set<std::string>& unclassified, Failures& failures) {
+  absl::Status status = sets_.Find(name) == nullptr ? CheckGroups(set, unclassified) : absl::OkStatus();
+  if (status.ok()) status = sets_.Put(name, set, numbers_.known());
+  if (!status.ok()) {
+    Fail(failures, "PolicySet", name,
+         WrapError(status,
+                   absl::StrCat("put policy set ", name, " of ", set.rules.size(), " rules in force")));
+  }
+}
+
+void PolicyTables::Retire(const DesiredState& desired, const StateChanges& changes,
+                          const std::function<std::set<uint32_t>()>& sets_in_use, Failures& failures) {
   if (!desired.complete) return;
+  Failures ours;
+  const bool compare_all = changes.all || !settled_;
+  if (compare_all) {
+    RetireAll(desired, sets_in_use(), ours);
+  } else {
+    RetireLeaving(sets_in_use, ours);
+  }
+  failed_ |= !ours.empty();
+  Add(failures, ours);
+  settled_ = !failed_ && !classes_dirty_ && !bridging_ && pending_bumps_.empty();
+  if (compare_all && settled_) Settle(desired);
+}
+
+void PolicyTables::Settle(const DesiredState& desired) {
+  leaving_sets_.clear();
+  leaving_groups_.clear();
+  for (const auto& [index, set] : sets_.held()) {
+    settled_ &= !set.broken && !set.name.empty() && set.generation.rules != nullptr;
+    if (!desired.sets.contains(set.name)) leaving_sets_.insert(set.name);
+  }
+  for (const std::string& name : index_.Names()) {
+    if (!desired.groups.contains(name)) leaving_groups_.insert(name);
+  }
+}
+
+void PolicyTables::RetireAll(const DesiredState& desired, const std::set<uint32_t>& in_use,
+                             Failures& failures) {
   std::vector<uint32_t> unused;
   sets_.ForEach([&](const HeldSet& set) {
-    if (!sets_in_use.contains(set.index) && !desired.sets.contains(set.name)) unused.push_back(set.index);
+    if (!in_use.contains(set.index) && !desired.sets.contains(set.name)) unused.push_back(set.index);
   });
-  for (const uint32_t index : unused) {
-    const std::string name = sets_.At(index)->name;
-    if (absl::Status removed = sets_.Remove(index); !removed.ok()) {
-      Fail(failures, "PolicySet", name, WrapError(removed, "remove policy set"));
-    }
-  }
+  for (const uint32_t index : unused) RemoveSet(*sets_.At(index), failures);
   const bool dropped = DropGroups(desired);
   const bool bridge_ends = bridging_ && !sets_.HasUnknown();
   if (dropped || bridge_ends) PublishClasses(true, failures);
 }
 
-void PolicyTables::TakeGroups(const DesiredState& desired) {
-  for (const auto& [name, group] : desired.groups) {
-    auto [held, added] = groups_.try_emplace(name, group);
-    if (!added && held->second == group) continue;
-    held->second = group;
-    classes_dirty_ = true;
+void PolicyTables::RetireLeaving(const std::function<std::set<uint32_t>()>& sets_in_use, Failures& failures) {
+  std::set<std::string> mentioned;  // groups, by sets that pods have not left yet
+  if (!leaving_sets_.empty()) {
+    const std::set<uint32_t> in_use = sets_in_use();
+    std::erase_if(leaving_sets_, [&](const std::string& name) {
+      const HeldSet* set = sets_.Find(name);
+      if (set != nullptr && !in_use.contains(set->index)) {
+        RemoveSet(*set, failures);
+        set = sets_.Find(name);
+      }
+      if (set == nullptr) return true;
+      for (const policy::Rule& rule : set->generation.rules->rules) {
+        mentioned.insert(rule.peers.begin(), rule.peers.end());
+      }
+      return false;
+    });
   }
+  std::erase_if(leaving_groups_, [&](const std::string& name) {
+    if (mentioned.contains(name)) return false;
+    index_.Erase(name);
+    classes_dirty_ |= index_.HasChanges();
+    return true;
+  });
+  if (classes_dirty_) PublishChangedClasses(failures);
+}
+
+void PolicyTables::RemoveSet(const HeldSet& set, Failures& failures) {
+  const std::string name = set.name;
+  if (absl::Status removed = sets_.Remove(set.index); !removed.ok()) {
+    Fail(failures, "PolicySet", name, WrapError(removed, "remove policy set"));
+  }
+}
+
+void PolicyTables::TakeGroup(const std::string& name, const policy::AddressGroup& group) {
+  const policy::AddressGroup* held = index_.Find(name);
+  if (held != nullptr && *held == group) return;
+  index_.Put(name, group);
+  classes_dirty_ |= index_.HasChanges();
 }
 
 bool PolicyTables::DropGroups(const DesiredState& desired) {
   const std::set<std::string> mentioned = GroupsOfOldSets(desired);
-  return std::erase_if(groups_, [&](const auto& held) {
-           return !desired.groups.contains(held.first) && !mentioned.contains(held.first);
-         }) > 0;
+  bool dropped = false;
+  for (const std::string& name : index_.Names()) {
+    if (desired.groups.contains(name) || mentioned.contains(name)) continue;
+    index_.Erase(name);
+    dropped = true;
+  }
+  return dropped;
 }
 
 std::set<std::string> PolicyTables::GroupsOfOldSets(const DesiredState& desired) const {
@@ -137,14 +233,39 @@ std::set<std::string> PolicyTables::GroupsOfOldSets(const DesiredState& desired)
 }
 
 void PolicyTables::PublishClasses(bool complete, Failures& failures) {
-  const size_t failed_before = failures.size();
+  Failures ours;
   bridging_ = sets_.HasUnknown();
-  const Classification classification = policy::ClassifyAddresses(groups_);
+  index_.ForgetChanges();
   Prefixes blocked;
-  const ClassTarget target = Number(classification, complete, blocked, failures);
+  const ClassTarget target = Number(index_.All(), complete, blocked, ours);
   // While bridging, what goes was given a class with an alias instead; it goes when the bridge ends.
-  WriteChanges(classes_.Difference(target, complete && !bridging_), blocked, failures);
-  classes_dirty_ = failures.size() != failed_before;
+  WriteChanges(classes_.Difference(target, complete && !bridging_), blocked, ours);
+  classes_dirty_ = !ours.empty();
+  Add(failures, ours);
+  classes_changed_ = true;
+}
+
+void PolicyTables::PublishChangedClasses(Failures& failures) {
+  Failures ours;
+  Prefixes blocked;
+  std::vector<ClassChange> changes;
+  for (const auto& [prefix, groups] : index_.TakeChanges()) {
+    const fl_address_prefix at = ToAbi(prefix);
+    const std::optional<uint32_t> held = classes_.Entry(at);
+    std::optional<uint32_t> wanted;
+    if (groups) {
+      wanted = NumberOf({*groups, 0}, ours);
+      if (!wanted) {
+        blocked.push_back(at);
+        continue;
+      }
+    }
+    if (held != wanted) changes.push_back({at, wanted});
+  }
+  ClassMap::Order(changes);
+  WriteChanges(changes, std::move(blocked), ours);
+  classes_dirty_ = !ours.empty();
+  Add(failures, ours);
   classes_changed_ = true;
 }
 
@@ -278,8 +399,8 @@ absl::Status PolicyTables::Verify() {
 }
 
 std::string PolicyTables::GroupWords(const std::string& name) const {
-  auto group = groups_.find(name);
-  return group == groups_.end() || group->second.description.empty() ? name : group->second.description;
+  const policy::AddressGroup* group = index_.Find(name);
+  return group == nullptr || group->description.empty() ? name : group->description;
 }
 
 const ClassKey* PolicyTables::ClassAt(uint32_t number) const {

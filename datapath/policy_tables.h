@@ -8,8 +8,12 @@
 //   -- the caller points endpoints to their sets --
 //   5. sets and groups that nothing mentions, then 1-3 again without them
 //   6. after a grace period: generations, rows, numbers
+//
+// Once everything is known and held, only what is said to have changed is looked at. Whatever failed,
+// and whatever a predecessor left whose meaning is not known, has everything compared again.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -22,6 +26,8 @@
 #include "datapath/desired_state.h"
 #include "datapath/failures.h"
 #include "datapath/set_table.h"
+#include "datapath/state_changes.h"
+#include "policy/class_index.h"
 
 namespace fairlead::datapath {
 
@@ -32,9 +38,10 @@ class PolicyTables {
   absl::Status Load();
 
   // Steps 1-4. What is in force for an object that fails stays in force.
-  void Publish(const DesiredState& desired, Failures& failures);
+  void Publish(const DesiredState& desired, const StateChanges& changes, Failures& failures);
   // Step 5. `sets_in_use`: numbers that endpoints point to.
-  void Retire(const DesiredState& desired, const std::set<uint32_t>& sets_in_use, Failures& failures);
+  void Retire(const DesiredState& desired, const StateChanges& changes,
+              const std::function<std::set<uint32_t>()>& sets_in_use, Failures& failures);
   // Step 6; call after a grace period.
   bool HasGarbage() const { return sets_.HasGarbage() || classes_changed_; }
   absl::Status Reclaim();
@@ -51,9 +58,21 @@ class PolicyTables {
   using Classification = std::map<IpPrefix, policy::AddressClass>;
   using Prefixes = std::vector<fl_address_prefix>;
 
-  void TakeGroups(const DesiredState& desired);
+  // Everything compared: TakeGroups, classes, sets; or what has changed.
+  void PublishAll(const DesiredState& desired, Failures& failures);
+  void PublishChanged(const DesiredState& desired, const StateChanges& changes, Failures& failures);
+  void PutSet(const std::string& name, const policy::PolicySet& set,
+              const std::set<std::string>& unclassified, Failures& failures);
+  void RetireAll(const DesiredState& desired, const std::set<uint32_t>& in_use, Failures& failures);
+  void RetireLeaving(const std::function<std::set<uint32_t>()>& sets_in_use, Failures& failures);
+  void RemoveSet(const HeldSet& set, Failures& failures);
+  // Remembers what stays only until nobody needs it; looks whether the meaning of all is known.
+  void Settle(const DesiredState& desired);
+
+  void TakeGroup(const std::string& name, const policy::AddressGroup& group);
   bool DropGroups(const DesiredState& desired);
   void PublishClasses(bool complete, Failures& failures);
+  void PublishChangedClasses(Failures& failures);
   // Prefixes whose class cannot be published go into `blocked`.
   ClassTarget Number(const Classification& classification, bool complete, Prefixes& blocked,
                      Failures& failures);
@@ -68,10 +87,13 @@ class PolicyTables {
   SetTable sets_;
   ClassNumbers numbers_;
   ClassMap classes_;
-  std::map<std::string, policy::AddressGroup> groups_;  // as last published, or tried to
-  bool classes_dirty_ = true;                           // groups_ and the maps may differ
-  bool bridging_ = false;                               // classes with an alias are in the maps
-  bool classes_changed_ = false;                        // since Reclaim
+  policy::ClassIndex index_;   // groups as last published, or tried to
+  bool classes_dirty_ = true;  // index_ and the maps may differ
+  bool failed_ = false;        // something, in the last Publish or Retire
+  bool settled_ = false;       // the maps hold exactly the last desired state, and what is leaving
+  std::set<std::string> leaving_sets_, leaving_groups_;  // not desired any more, not yet removed
+  bool bridging_ = false;                                // classes with an alias are in the maps
+  bool classes_changed_ = false;                         // since Reclaim
   std::set<uint32_t> pending_bumps_;
   absl::flat_hash_set<uint32_t> published_;  // classes that every generation in force knows
 };

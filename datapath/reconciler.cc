@@ -20,26 +20,32 @@ absl::Status Reconciler::Load() {
   return services_.Load();
 }
 
-void Reconciler::Publish(const DesiredState& desired, const NodeFacts& facts, Failures& failures) {
-  topology_.Publish(desired, facts, failures);
-  policy_.Publish(desired, failures);
-  services_.Publish(desired, failures);
-  endpoints_.Publish(desired, failures);
+void Reconciler::Publish(const DesiredState& desired, const StateChanges& changes, const NodeFacts& facts,
+                         Failures& failures) {
+  topology_.Publish(desired, changes, facts, failures);
+  policy_.Publish(desired, changes, failures);
+  services_.Publish(desired, changes, failures);
+  endpoints_.Publish(desired, changes, failures);
 }
 
-void Reconciler::Apply(const DesiredState& desired, const NodeFacts& facts, bool verify, Failures& failures) {
-  Publish(desired, facts, failures);
+void Reconciler::Apply(const DesiredState& desired, const StateChanges& told, const NodeFacts& facts,
+                       bool verify, Failures& failures) {
+  StateChanges changes = told;
+  // Everything that was kept until all is known is looked at again.
+  changes.all |= verify || !desired.complete || !was_complete_;
+  was_complete_ = desired.complete;
+  Publish(desired, changes, facts, failures);
   const bool something_full = std::any_of(failures.begin(), failures.end(), [](const auto& failure) {
     return absl::IsResourceExhausted(failure.status);
   });
   if (something_full && HasGarbage() && Reclaim().ok()) {
     failures.clear();
-    Publish(desired, facts, failures);
+    Publish(desired, changes, facts, failures);
   }
   services_.Retire(desired, failures);
-  endpoints_.Retire(desired, failures);
-  policy_.Retire(desired, endpoints_.SetsInUse(), failures);
-  topology_.Retire(desired, failures);
+  endpoints_.Retire(desired, changes, failures);
+  policy_.Retire(desired, changes, [this] { return endpoints_.SetsInUse(); }, failures);
+  topology_.Retire(desired, changes, failures);
   if (const absl::Status status = topology_.PublishRouteEpoch(); !status.ok()) {
     Fail(failures, "NodeConfig", desired.settings.node, status);
   }

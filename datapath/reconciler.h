@@ -17,8 +17,10 @@ class Reconciler {
 
   // Adopts what a predecessor wrote.
   absl::Status Load();
-  // With `verify` every map is also read back, mended, and freed of what only grace periods kept.
-  void Apply(const DesiredState& desired, const NodeFacts& facts, bool verify, Failures& failures);
+  // Looks at `changes` only, and at what had failed before. With `verify` everything is compared, and
+  // every map is also read back, mended, and freed of what only grace periods kept.
+  void Apply(const DesiredState& desired, const StateChanges& changes, const NodeFacts& facts, bool verify,
+             Failures& failures);
 
   // A pod's link is gone: what the maps hold for it goes, too, whatever the sources have not told yet.
   absl::Status Release(uint32_t ifindex) { return endpoints_.Release(ifindex); }
@@ -29,7 +31,8 @@ class Reconciler {
   const ServiceTable& services() const { return services_; }
 
  private:
-  void Publish(const DesiredState& desired, const NodeFacts& facts, Failures& failures);
+  void Publish(const DesiredState& desired, const StateChanges& changes, const NodeFacts& facts,
+               Failures& failures);
   bool HasGarbage() const { return policy_.HasGarbage() || services_.HasGarbage(); }
   absl::Status Reclaim();
   absl::Status Verify();
@@ -40,6 +43,7 @@ class Reconciler {
   PolicyTables policy_;
   EndpointTable endpoints_;
   ServiceTable services_;
+  bool was_complete_ = false;
 };
 
 }  // namespace fairlead::datapath

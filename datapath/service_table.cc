@@ -24,44 +24,73 @@ absl::Status ServiceTable::Load() {
   RETURN_IF_ERROR(backends_.Load());
   for (const auto& [key, frontend] : frontends_.held()) {
     backends_.AdoptRange(frontend.first, frontend.count, frontend.service);
-    number_ids_.Adopt(frontend.service);
+    if (number_ids_.Adopt(frontend.service)) adopted_.insert(frontend.service);
     unclaimed_.insert(key);
   }
   return absl::OkStatus();
 }
 
-void ServiceTable::Publish(const DesiredState& desired, Failures& failures) {
-  if (node_ != desired.settings.node) {
+void ServiceTable::Publish(const DesiredState& desired, const StateChanges& changes, Failures& failures) {
+  const bool moved = node_ != desired.settings.node;
+  if (moved) {
     node_ = desired.settings.node;
     services_.clear();  // which backends are local ones has changed
   }
-  if (desired.complete) DropGone(desired);
-  for (const auto& [name, service] : desired.services) {
-    auto held = services_.find(name);
-    if (held != services_.end() && held->second == service) continue;
-    if (PublishHolder({kServiceKind, name}, PlanService(service, node_), failures)) services_[name] = service;
+  if (moved || changes.all) {
+    NameAll(desired);
+  } else {
+    NameChanged(changes);
   }
-  for (const auto& [key, endpoint] : desired.endpoints) {
-    auto held = pods_.find(key);
-    if (held == pods_.end() && endpoint.port_mappings.empty()) continue;
-    const HostPorts wanted{endpoint.port_mappings, endpoint.addresses};
-    if (held != pods_.end() && held->second == wanted) continue;
-    if (PublishHolder({kEndpointKind, key}, PlanHostPorts(endpoint), failures)) pods_[key] = wanted;
+  // First what goes: its front ends are free for others.
+  std::erase_if(due_, [&](const HolderName& holder) {
+    if (Wanted(desired, holder)) return false;
+    if (desired.complete) Drop(holder);
+    return true;
+  });
+  std::set<HolderName> failed;
+  while (!due_.empty()) {
+    const HolderName holder = due_.extract(due_.begin()).value();
+    if (!IsCurrent(desired, holder) && !PublishHolder(desired, holder, failures)) failed.insert(holder);
   }
+  due_ = std::move(failed);
 }
 
-void ServiceTable::DropGone(const DesiredState& desired) {
-  std::vector<HolderName> gone;
-  for (const auto& [holder, plan] : plans_) {
-    const bool wanted = holder.first == kServiceKind ? desired.services.contains(holder.second)
-                                                     : desired.endpoints.contains(holder.second);
-    if (!wanted) gone.push_back(holder);
+void ServiceTable::NameAll(const DesiredState& desired) {
+  for (const auto& [name, service] : desired.services) due_.emplace(kServiceKind, name);
+  for (const auto& [key, endpoint] : desired.endpoints) {
+    if (!endpoint.port_mappings.empty()) due_.emplace(kEndpointKind, key);
   }
-  for (const HolderName& holder : gone) {
-    Abandon(holder, plans_[holder], {});
-    plans_.erase(holder);
-    Forget(holder);
+  for (const auto& [holder, plan] : plans_) due_.insert(holder);
+}
+
+void ServiceTable::NameChanged(const StateChanges& changes) {
+  for (const std::string& name : changes.services) due_.emplace(kServiceKind, name);
+  for (const std::string& key : changes.endpoints) due_.emplace(kEndpointKind, key);
+}
+
+bool ServiceTable::Wanted(const DesiredState& desired, const HolderName& holder) const {
+  if (holder.first == kServiceKind) return desired.services.contains(holder.second);
+  auto endpoint = desired.endpoints.find(holder.second);
+  if (endpoint == desired.endpoints.end()) return false;
+  return !endpoint->second.port_mappings.empty() || pods_.contains(holder.second);
+}
+
+bool ServiceTable::IsCurrent(const DesiredState& desired, const HolderName& holder) const {
+  if (holder.first == kServiceKind) {
+    auto held = services_.find(holder.second);
+    return held != services_.end() && held->second == desired.services.at(holder.second);
   }
+  auto held = pods_.find(holder.second);
+  const LocalEndpoint& endpoint = desired.endpoints.at(holder.second);
+  return held != pods_.end() && held->second == HostPorts{endpoint.port_mappings, endpoint.addresses};
+}
+
+void ServiceTable::Drop(const HolderName& holder) {
+  auto plan = plans_.find(holder);
+  if (plan == plans_.end()) return;
+  Abandon(holder, plan->second, {});
+  plans_.erase(plan);
+  Forget(holder);
 }
 
 void ServiceTable::Forget(const HolderName& holder) {
@@ -72,27 +101,49 @@ void ServiceTable::Forget(const HolderName& holder) {
   }
 }
 
-bool ServiceTable::PublishHolder(const HolderName& holder, Ports wanted, Failures& failures) {
-  const absl::Status status = Write(holder, wanted);
+bool ServiceTable::PublishHolder(const DesiredState& desired, const HolderName& holder, Failures& failures) {
+  const bool is_service = holder.first == kServiceKind;
+  Ports wanted = is_service ? PlanService(desired.services.at(holder.second), node_)
+                            : PlanHostPorts(desired.endpoints.at(holder.second));
+  const absl::Status refused = ClaimAll(holder, wanted);
+  const absl::Status written = Write(holder, wanted);
   Ports& held = plans_[holder];
-  if (status.ok()) {
+  if (written.ok()) {
     Abandon(holder, held, wanted);
     held = std::move(wanted);
-    return true;
+  } else {
+    // What was tried goes with what is in force, when the holder goes.
+    held.insert(held.end(), wanted.begin(), wanted.end());
   }
-  Fail(failures, holder.first, holder.second,
-       WrapError(status, absl::StrCat("publish ", holder.first, " ", holder.second)));
-  // What was tried goes with what is in force, when the holder goes.
-  held.insert(held.end(), wanted.begin(), wanted.end());
-  Forget(holder);
-  return false;
+  const absl::Status& status = written.ok() ? refused : written;
+  if (!status.ok()) {
+    Fail(failures, holder.first, holder.second,
+         WrapError(status, absl::StrCat("publish ", holder.first, " ", holder.second)));
+    Forget(holder);
+    return false;
+  }
+  if (is_service) {
+    services_[holder.second] = desired.services.at(holder.second);
+  } else {
+    const LocalEndpoint& endpoint = desired.endpoints.at(holder.second);
+    pods_[holder.second] = {endpoint.port_mappings, endpoint.addresses};
+  }
+  return true;
+}
+
+absl::Status ServiceTable::ClaimAll(const HolderName& holder, const Ports& plan) {
+  absl::Status first;
+  for (const PlannedPort& port : plan) {
+    for (const PlannedFrontend& frontend : port.frontends) {
+      const absl::Status claimed = Claim(holder, frontend.key);
+      if (first.ok()) first = claimed;
+    }
+  }
+  return first;
 }
 
 absl::Status ServiceTable::Write(const HolderName& holder, const Ports& plan) {
-  for (const PlannedPort& port : plan) {
-    for (const PlannedFrontend& frontend : port.frontends) RETURN_IF_ERROR(Claim(holder, frontend.key));
-  }
-  for (const PlannedPort& port : plan) RETURN_IF_ERROR(WritePort(port));
+  for (const PlannedPort& port : plan) RETURN_IF_ERROR(WritePort(holder, port));
   return absl::OkStatus();
 }
 
@@ -106,6 +157,7 @@ absl::Status ServiceTable::Claim(const HolderName& holder, const fl_frontend_key
   if (!added && claim->second != holder) {
     // The first by name has it, in whatever order they came; the other is tried again, and refused.
     Forget(claim->second);
+    due_.insert(claim->second);
     claim->second = holder;
   }
   unclaimed_.erase(key);
@@ -129,13 +181,15 @@ absl::StatusOr<uint32_t> ServiceTable::Number(const PlannedPort& port) {
   return *number;
 }
 
-absl::Status ServiceTable::WritePort(const PlannedPort& port) {
+absl::Status ServiceTable::WritePort(const HolderName& holder, const PlannedPort& port) {
   ASSIGN_OR_RETURN(const uint32_t number, Number(port));
   for (const BackendAddress& backend : port.kept) RETURN_IF_ERROR(backends_.Put(number, backend).status());
   for (const PlannedFrontend& frontend : port.frontends) {
-    RETURN_IF_ERROR(WriteFrontend(port, frontend, number));
+    // One that is another's stays so, and keeps nobody from the rest.
+    if (claims_.at(frontend.key) == holder) RETURN_IF_ERROR(WriteFrontend(port, frontend, number));
   }
-  return backends_.Keep(number, port.kept);
+  kept_[number] = port.kept;
+  return absl::OkStatus();
 }
 
 absl::Status ServiceTable::WriteFrontend(const PlannedPort& port, const PlannedFrontend& frontend,
@@ -188,10 +242,24 @@ void ServiceTable::Retire(const DesiredState& desired, Failures& failures) {
 
 absl::Status ServiceTable::RemoveAbandoned() {
   while (!unclaimed_.empty()) RETURN_IF_ERROR(RemoveFrontend(*unclaimed_.begin()));
+  // Only now: until here a front end that went, or passed to another Service, led to them.
+  while (!kept_.empty()) {
+    RETURN_IF_ERROR(backends_.Keep(kept_.begin()->first, kept_.begin()->second));
+    kept_.erase(kept_.begin());
+  }
+  while (!adopted_.empty()) {
+    const uint32_t number = *adopted_.begin();
+    if (!owners_.contains(number)) {
+      RETURN_IF_ERROR(backends_.Keep(number, {}));
+      number_ids_.Retire(number);
+    }
+    adopted_.erase(number);
+  }
   while (!abandoned_.empty()) {
     const std::string owner = *abandoned_.begin();
     if (auto number = numbers_.find(owner); number != numbers_.end()) {
       RETURN_IF_ERROR(backends_.Keep(number->second, {}));
+      kept_.erase(number->second);
       number_ids_.Retire(number->second);
       owners_.erase(number->second);
       numbers_.erase(number);
@@ -207,8 +275,6 @@ absl::Status ServiceTable::RemoveFrontend(const fl_frontend_key& key) {
     const fl_frontend old = *held;
     RETURN_IF_ERROR(frontends_.Erase(key));
     backends_.ReleaseRange(old.first, old.count);
-    // Of a predecessor's Service that is no more.
-    if (!owners_.contains(old.service)) RETURN_IF_ERROR(backends_.Keep(old.service, {}));
   }
   unclaimed_.erase(fl_frontend_key(key));
   return absl::OkStatus();

@@ -1,5 +1,5 @@
 // Services and host ports in the kernel: backends first, then ranges, then one write of a front end
-// publishes a new set of backends.
+// publishes a new set of backends. Backends go when no front end leads to them any more.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "datapath/desired_state.h"
 #include "datapath/failures.h"
 #include "datapath/service_plan.h"
+#include "datapath/state_changes.h"
 
 namespace fairlead::datapath {
 
@@ -23,7 +24,7 @@ class ServiceTable {
   ServiceTable(KernelMaps& kernel, WriteStats& stats);
 
   absl::Status Load();
-  void Publish(const DesiredState& desired, Failures& failures);
+  void Publish(const DesiredState& desired, const StateChanges& changes, Failures& failures);
   // What is no longer wanted; once everything is known.
   void Retire(const DesiredState& desired, Failures& failures);
 
@@ -55,10 +56,18 @@ class ServiceTable {
     bool operator==(const HostPorts&) const = default;
   };
 
-  void DropGone(const DesiredState& desired);
-  bool PublishHolder(const HolderName& holder, Ports wanted, Failures& failures);
+  // Holders that may differ from what is in force.
+  void NameAll(const DesiredState& desired);
+  void NameChanged(const StateChanges& changes);
+  bool Wanted(const DesiredState& desired, const HolderName& holder) const;
+  // What the holder wants is what is in force.
+  bool IsCurrent(const DesiredState& desired, const HolderName& holder) const;
+  void Drop(const HolderName& holder);
+  bool PublishHolder(const DesiredState& desired, const HolderName& holder, Failures& failures);
+  // Front ends that somebody else has are refused; the others are the holder's all the same.
+  absl::Status ClaimAll(const HolderName& holder, const Ports& plan);
   absl::Status Write(const HolderName& holder, const Ports& plan);
-  absl::Status WritePort(const PlannedPort& port);
+  absl::Status WritePort(const HolderName& holder, const PlannedPort& port);
   absl::Status WriteFrontend(const PlannedPort& port, const PlannedFrontend& frontend, uint32_t number);
   absl::Status Claim(const HolderName& holder, const fl_frontend_key& key);
   absl::StatusOr<uint32_t> Number(const PlannedPort& port);
@@ -76,9 +85,13 @@ class ServiceTable {
   std::map<std::string, Service> services_;  // as written
   std::map<std::string, HostPorts> pods_;
   std::map<HolderName, Ports> plans_;  // as written, or tried to
+  std::set<HolderName> due_;           // to be tried at the next Publish, whatever changes
   std::map<fl_frontend_key, HolderName, KeyOrder> claims_;
   std::set<fl_frontend_key, KeyOrder> unclaimed_;  // to go when everything is known
-  std::set<std::string> abandoned_;                // owners, likewise
+  // Of Service ports written since the last Retire: the backends that are to stay, by number.
+  std::map<uint32_t, std::vector<BackendAddress>> kept_;
+  std::set<uint32_t> adopted_;       // numbers of a predecessor; until everything is known
+  std::set<std::string> abandoned_;  // owners, likewise
   std::string node_;
 };
 

@@ -54,32 +54,46 @@ absl::Status Topology::Load() {
   return absl::OkStatus();
 }
 
-void Topology::Publish(const DesiredState& desired, const NodeFacts& facts, Failures& failures) {
-  const NodeSettings& settings = desired.settings;
+absl::Status Topology::PublishSettings(const NodeSettings& settings, const NodeFacts& facts) {
   fl_config config = BuildConfig(settings, facts);
   config.route_epoch = config_.Get(0).route_epoch;
-  absl::Status status = config_.Set(0, config);
+  RETURN_IF_ERROR(config_.Set(0, config));
   for (const IpAddress& address : settings.node_addresses) {
-    if (status.ok()) status = SetLocation(ToAbi(address), {FL_LOCATION_THIS_NODE, 0});
+    RETURN_IF_ERROR(SetLocation(ToAbi(address), {FL_LOCATION_THIS_NODE, 0}));
   }
-  for (const IpPrefix& cidr : settings.pod_cidrs) {
-    if (status.ok()) status = SetRange(cidr, {0, FL_RANGE_THIS_NODE});
-  }
-  for (const IpPrefix& cidr : settings.native_cidrs) {
-    if (status.ok()) status = SetRange(cidr, {0, FL_RANGE_NATIVE});
-  }
-  if (!status.ok()) Fail(failures, "NodeConfig", settings.node, WrapError(status, "write node settings"));
+  for (const IpPrefix& cidr : settings.pod_cidrs) RETURN_IF_ERROR(SetRange(cidr, {0, FL_RANGE_THIS_NODE}));
+  for (const IpPrefix& cidr : settings.native_cidrs) RETURN_IF_ERROR(SetRange(cidr, {0, FL_RANGE_NATIVE}));
+  return absl::OkStatus();
+}
 
-  for (const auto& [name, node] : desired.nodes) {
+void Topology::Publish(const DesiredState& desired, const StateChanges& changes, const NodeFacts& facts,
+                       Failures& failures) {
+  Failures ours;
+  if (const absl::Status status = PublishSettings(desired.settings, facts); !status.ok()) {
+    Fail(ours, "NodeConfig", desired.settings.node, WrapError(status, "write node settings"));
+  }
+  const auto publish = [&](const std::string& name, const RemoteNode& node) {
     auto held = published_.find(name);
-    if (held != published_.end() && held->second == node) continue;
-    status = PublishNode(name, node);
+    if (held != published_.end() && held->second == node) return;
+    const absl::Status status = PublishNode(name, node);
     if (status.ok()) {
       published_[name] = node;
     } else {
-      Fail(failures, "Node", name, WrapError(status, absl::StrCat("write node ", name)));
+      Fail(ours, "Node", name, WrapError(status, absl::StrCat("write node ", name)));
+    }
+  };
+  if (changes.all || !settled_ || !desired.complete) {
+    settled_ = false;
+    for (const auto& [name, node] : desired.nodes) publish(name, node);
+  } else {
+    for (const std::string& name : changes.nodes) {
+      auto node = desired.nodes.find(name);
+      if (node != desired.nodes.end()) publish(name, node->second);
     }
   }
+  failed_ = !ours.empty();
+  settled_ = settled_ && !failed_;
+  Add(failures, ours);
 }
 
 absl::Status Topology::PublishNode(const std::string& name, const RemoteNode& node) {
@@ -110,12 +124,15 @@ absl::StatusOr<uint32_t> Topology::NumberNode(const std::string& name, const fl_
   return *index;
 }
 
-void Topology::Retire(const DesiredState& desired, Failures& failures) {
+void Topology::Retire(const DesiredState& desired, const StateChanges& changes, Failures& failures) {
   if (!desired.complete) return;
+  // Nodes come and go seldom: then everything is looked through.
+  if (settled_ && !changes.all && !changes.settings && changes.nodes.empty()) return;
   const absl::Status status = RetireAll(desired);
   if (!status.ok()) {
     Fail(failures, "NodeConfig", desired.settings.node, WrapError(status, "remove nodes that are gone"));
   }
+  settled_ = status.ok() && !failed_;
 }
 
 absl::Status Topology::RetireAll(const DesiredState& desired) {
@@ -192,6 +209,12 @@ absl::Status Topology::ForgetPod(const IpAddress& address, uint32_t endpoint) {
   RETURN_IF_ERROR(locations_.Erase(key));
   routes_changed_ = true;
   return absl::OkStatus();
+}
+
+void Topology::ForEachPod(const std::function<void(const fl_address&, uint32_t)>& visit) const {
+  for (const auto& [address, location] : locations_.held()) {
+    if (location.kind == FL_LOCATION_LOCAL_POD) visit(address, location.index);
+  }
 }
 
 absl::Status Topology::PublishRouteEpoch() {

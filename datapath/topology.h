@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "datapath/desired_state.h"
 #include "datapath/failures.h"
 #include "datapath/id_pool.h"
+#include "datapath/state_changes.h"
 #include "datapath/table.h"
 
 namespace fairlead::datapath {
@@ -42,14 +44,16 @@ class Topology {
 
   absl::Status Load();
   // Config, nodes, ranges and the nodes' own addresses.
-  void Publish(const DesiredState& desired, const NodeFacts& facts, Failures& failures);
+  void Publish(const DesiredState& desired, const StateChanges& changes, const NodeFacts& facts,
+               Failures& failures);
   // What is no longer wanted; once everything is known.
-  void Retire(const DesiredState& desired, Failures& failures);
+  void Retire(const DesiredState& desired, const StateChanges& changes, Failures& failures);
 
   // Pods of this node.
   absl::Status PlacePod(const IpAddress& address, uint32_t endpoint);
   // Only while the address is still that endpoint's.
   absl::Status ForgetPod(const IpAddress& address, uint32_t endpoint);
+  void ForEachPod(const std::function<void(const fl_address&, uint32_t endpoint)>& visit) const;
   // Call after a batch of changes.
   absl::Status PublishRouteEpoch();
 
@@ -62,6 +66,7 @@ class Topology {
   absl::Status Verify();
 
  private:
+  absl::Status PublishSettings(const NodeSettings& settings, const NodeFacts& facts);
   absl::Status PublishNode(const std::string& name, const RemoteNode& node);
   absl::StatusOr<uint32_t> NumberNode(const std::string& name, const fl_address& address);
   absl::Status SetLocation(const fl_address& address, const fl_location& location);
@@ -76,6 +81,8 @@ class Topology {
   std::map<std::string, uint32_t> node_index_;
   std::map<std::string, RemoteNode> published_;
   bool routes_changed_ = false;
+  bool failed_ = false;   // something, in the last Publish or Retire
+  bool settled_ = false;  // nothing differs but what the next change names
 };
 
 }  // namespace fairlead::datapath

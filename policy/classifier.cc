@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
 
 namespace fairlead::policy {
 namespace {
@@ -15,60 +14,6 @@ Row EmptyRow(const PolicySet& set) {
 
 void SetBit(Row& row, size_t rule) {
   row[rule / kWordBits] |= uint64_t{1} << (rule % kWordBits);
-}
-
-// The IPv4 addresses within the space of IPv6 prefixes that lie above them.
-IpPrefix AllIpv4() {
-  return *IpPrefix::Of(IpAddress::FromV4(0), 0);
-}
-
-// A prefix as a node of the 128-bit tree; sorted so that what covers comes before what is covered.
-struct TreeOrder {
-  bool operator()(const IpPrefix& a, const IpPrefix& b) const {
-    if (a.address() != b.address()) return a.address() < b.address();
-    return a.length128() < b.length128();
-  }
-};
-
-// In the 128-bit space that both families share.
-bool Covers(const IpPrefix& outer, const IpPrefix& inner) {
-  const int bits = outer.length128();
-  if (bits > inner.length128()) return false;
-  const auto& a = outer.address().bytes();
-  const auto& b = inner.address().bytes();
-  const int whole = bits / 8;
-  if (!std::equal(a.begin(), a.begin() + whole, b.begin())) return false;
-  return bits % 8 == 0 || (a[whole] ^ b[whole]) >> (8 - bits % 8) == 0;
-}
-
-struct Mentions {
-  std::vector<const std::string*> members;
-  std::vector<const std::string*> exceptions;
-};
-
-// What holds at a node of the tree: the groups with a member, and with an exception, at or above it.
-struct NodeState {
-  IpPrefix prefix;
-  std::vector<const std::string*> members;  // sorted by pointer
-  std::vector<const std::string*> exceptions;
-  AddressClass published;
-};
-
-void Merge(std::vector<const std::string*>& into, std::vector<const std::string*> more) {
-  std::sort(more.begin(), more.end());
-  std::vector<const std::string*> merged;
-  std::set_union(into.begin(), into.end(), more.begin(), more.end(), std::back_inserter(merged));
-  into = std::move(merged);
-}
-
-AddressClass ClassOf(const NodeState& state) {
-  std::vector<const std::string*> holding;
-  std::set_difference(state.members.begin(), state.members.end(), state.exceptions.begin(),
-                      state.exceptions.end(), std::back_inserter(holding));
-  AddressClass result;
-  for (const std::string* name : holding) result.push_back(*name);
-  std::sort(result.begin(), result.end());
-  return result;
 }
 
 // The smallest set of port blocks that makes up first..last.
@@ -91,33 +36,9 @@ bool Covers(const PortPrefix& outer, const PortPrefix& inner) {
 }  // namespace
 
 std::map<IpPrefix, AddressClass> ClassifyAddresses(const std::map<std::string, AddressGroup>& groups) {
-  std::map<IpPrefix, Mentions, TreeOrder> mentions;
-  for (const auto& [name, group] : groups) {
-    for (const IpPrefix& member : group.members) mentions[member].members.push_back(&name);
-    for (const IpPrefix& exception : group.exceptions) mentions[exception].exceptions.push_back(&name);
-  }
-  mentions[AllIpv4()];  // no IPv6 prefix says anything of IPv4 addresses, whatever its length
-
-  std::map<IpPrefix, AddressClass> classes;
-  std::vector<NodeState> path;  // from the root to the current node
-  for (auto& [prefix, mention] : mentions) {
-    while (!path.empty() && !Covers(path.back().prefix, prefix)) path.pop_back();
-    NodeState state{.prefix = prefix};
-    AddressClass inherited;
-    if (!path.empty()) {
-      inherited = path.back().published;
-      if (path.back().prefix.address().is_v4() == prefix.address().is_v4()) {
-        state.members = path.back().members;
-        state.exceptions = path.back().exceptions;
-      }
-    }
-    Merge(state.members, std::move(mention.members));
-    Merge(state.exceptions, std::move(mention.exceptions));
-    state.published = ClassOf(state);
-    if (state.published != inherited) classes.emplace(prefix, state.published);
-    path.push_back(std::move(state));
-  }
-  return classes;
+  ClassIndex index;
+  for (const auto& [name, group] : groups) index.Put(name, group);
+  return index.All();
 }
 
 Row PeerRow(const PolicySet& set, const AddressClass& address_class) {

@@ -15,16 +15,13 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "policy/class_index.h"
 #include "policy/compiled.h"
 
 namespace fairlead::policy {
 
 // One bit per rule, bit i of word i/64 is rule i; as many words as the set needs, ceil(rules/64).
 using Row = std::vector<uint64_t>;
-
-// Names of the groups that contain an address, sorted. Two addresses of equal class are treated
-// alike by every set of the node.
-using AddressClass = std::vector<std::string>;
 
 // Every prefix at which the class of addresses changes, with the class of the addresses in it that
 // no longer prefix covers. Addresses covered by no entry have the empty class. Pods appear as

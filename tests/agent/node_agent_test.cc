@@ -106,6 +106,26 @@ TEST_F(NodeAgentTest, BringsAPushIntoTheDatapath) {
   EXPECT_EQ(agent_->watermark(), 1u);
 }
 
+TEST_F(NodeAgentTest, TellsTheDatapathJustWhatChanged) {
+  pods_.Add("sandbox-1", "uid-1", "cart-0");
+  PushBasics();
+  EXPECT_TRUE(datapath_.told.all);
+  ASSERT_THAT(Push({GroupOf("g", {"10.0.0.2/32"})}, true, 2), IsEmpty());
+  EXPECT_FALSE(datapath_.told.all);
+  EXPECT_THAT(datapath_.told.groups, ElementsAre("g"));
+  EXPECT_THAT(datapath_.told.sets, IsEmpty());
+  EXPECT_THAT(datapath_.told.endpoints, IsEmpty());
+  ASSERT_THAT(Push({PodOf("uid-1", "cart-0", "")}, true, 3), IsEmpty());
+  EXPECT_THAT(datapath_.told.groups, IsEmpty());
+  EXPECT_THAT(datapath_.told.endpoints, ElementsAre("sandbox-1/eth0"));
+  // What the datapath could not say it holds is compared again.
+  datapath_.apply_status = absl::InternalError("the map is gone");
+  EXPECT_THAT(Push({GroupOf("g", {"10.0.0.3/32"})}, true, 4), SizeIs(1));
+  datapath_.apply_status = absl::OkStatus();
+  ASSERT_THAT(Push({GroupOf("g", {"10.0.0.3/32"})}, true, 5), IsEmpty());
+  EXPECT_TRUE(datapath_.told.all);
+}
+
 TEST_F(NodeAgentTest, NamesWhatTheDatapathRefusesAndKeepsTheOld) {
   PushBasics();
   datapath_.refuse["t"] = absl::ResourceExhaustedError("row_word is full");

@@ -6,9 +6,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "datapath/fake_kernel.h"
-#include "datapath/reconciler.h"
 #include "policy/compiler.h"
+#include "tests/datapath/fake_node.h"
 #include "tests/datapath/kernel_view.h"
 #include "tests/datapath/node_pods.h"
 #include "tests/datapath/policy_image.h"
@@ -29,27 +28,15 @@ std::vector<PodDevice> Devices() {
   return devices;
 }
 
-class NoLinks : public PodLinks {
- public:
-  absl::Status Connect(const LocalEndpoint&) override { return absl::OkStatus(); }
-  absl::Status Disconnect(const LocalEndpoint&) override { return absl::OkStatus(); }
-};
-
 // A node with a kernel of its own.
 struct Node {
-  Node() : reconciler(kernel, stats, links) { EXPECT_TRUE(reconciler.Load().ok()); }
-
   Failures Apply(const DesiredState& desired, bool verify) {
     kernel.sweep_passes += 2;
-    Failures failures;
-    reconciler.Apply(desired, NodeFacts{}, verify, failures);
-    return failures;
+    return node.Apply(desired, verify);
   }
 
   FakeKernel kernel;
-  WriteStats stats;
-  NoLinks links;
-  Reconciler reconciler;
+  FakeNode node{kernel};
 };
 
 // One object of `cluster` changes. Pods keep their addresses, as a sandbox does.
@@ -151,7 +138,10 @@ TEST(PolicyConvergence, AnyOrderOfChangesGivesWhatAColdStartGives) {
     Cluster cluster = AnyCluster(generator);
     for (int change = 0; change < 12; ++change) {
       const DesiredState desired = pods.Desired(cluster, policy::Compile(cluster), kNodes);
+      ASSERT_TRUE(warm.Apply(desired, /*verify=*/false).empty());
+      const std::map<std::string, PodContent> told = PolicyIn(warm.kernel);
       ASSERT_TRUE(warm.Apply(desired, /*verify=*/true).empty());
+      ASSERT_TRUE(PolicyIn(warm.kernel) == told) << policy::testing::ToYaml(cluster);
       Node cold;
       ASSERT_TRUE(cold.Apply(desired, /*verify=*/true).empty());
       ASSERT_TRUE(PolicyIn(warm.kernel) == PolicyIn(cold.kernel)) << policy::testing::ToYaml(cluster);

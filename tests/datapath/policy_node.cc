@@ -138,7 +138,7 @@ Failures PolicyNode::Apply(const DesiredState& desired, bool verify) {
   const std::vector<uint8_t> any(64);
   for (int tick = 0; verify && tick < kSweepTicks; ++tick) Run("sweep_now", any, node_device_.ifindex);
   Failures failures;
-  reconciler_->Apply(desired, NodeFacts{}, verify, failures);
+  reconciler_->Apply(desired, StateChanges::Everything(), NodeFacts{}, verify, failures);
   return failures;
 }
 

@@ -8,34 +8,11 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
-#include "datapath/reconciler.h"
+#include "tests/datapath/fake_node.h"
 #include "tests/datapath/kernel_view.h"
 
 namespace fairlead::datapath {
 namespace {
-
-class NoLinks : public PodLinks {
- public:
-  absl::Status Connect(const LocalEndpoint&) override { return absl::OkStatus(); }
-  absl::Status Disconnect(const LocalEndpoint&) override { return absl::OkStatus(); }
-};
-
-// An agent's life: what Open makes and the process's end takes away.
-struct Agent {
-  explicit Agent(FakeKernel& kernel) : reconciler(kernel, stats, links) {
-    const absl::Status loaded = reconciler.Load();
-    EXPECT_TRUE(loaded.ok()) << loaded;
-  }
-  Failures Apply(const DesiredState& state, bool verify = false) {
-    Failures failures;
-    reconciler.Apply(state, NodeFacts{}, verify, failures);
-    return failures;
-  }
-
-  WriteStats stats;
-  NoLinks links;
-  Reconciler reconciler;
-};
 
 const std::vector<IpAddress>& Peers() {
   static const auto* peers = new std::vector<IpAddress>{
@@ -286,7 +263,7 @@ TEST(PolicyPublication, AChangeReachesEveryConnectionInOneOrder) {
   StateGenerator generator(Seed());
   for (int round = 0; round < 40; ++round) {
     FakeKernel kernel;
-    Agent agent(kernel);
+    FakeNode agent(kernel);
     DesiredState state = generator.State();
     ASSERT_TRUE(agent.Apply(state).empty());
     for (int step = 0; step < 6; ++step) {
@@ -307,7 +284,7 @@ TEST(PolicyPublication, AFailedWriteLeavesTheOldStateInForceAndTheNextTryMendsIt
     uint64_t cold = 0, total = 0;
     {
       FakeKernel kernel;
-      Agent agent(kernel);
+      FakeNode agent(kernel);
       ASSERT_TRUE(agent.Apply(first).empty());
       cold = kernel.writes;
       ASSERT_TRUE(agent.Apply(second).empty());
@@ -315,7 +292,7 @@ TEST(PolicyPublication, AFailedWriteLeavesTheOldStateInForceAndTheNextTryMendsIt
     }
     for (uint64_t n = cold + 1; n <= total; n += 1 + (total - cold) / 40) {
       FakeKernel kernel;
-      Agent agent(kernel);
+      FakeNode agent(kernel);
       ASSERT_TRUE(agent.Apply(first).empty());
       Watch watch(kernel, first, second, Order::kAny);
       kernel.fail_at = n;
@@ -335,7 +312,7 @@ TEST(PolicyPublication, ANewAgentTakesOverFromOneThatWasKilledAtAnyWrite) {
     uint64_t cold = 0, total = 0;
     {
       FakeKernel kernel;
-      Agent agent(kernel);
+      FakeNode agent(kernel);
       ASSERT_TRUE(agent.Apply(first).empty());
       cold = kernel.writes;
       ASSERT_TRUE(agent.Apply(second, true).empty());
@@ -344,7 +321,7 @@ TEST(PolicyPublication, ANewAgentTakesOverFromOneThatWasKilledAtAnyWrite) {
     for (uint64_t n = cold + 1; n <= total + 1; n += 1 + (total - cold) / 40) {
       FakeKernel kernel;
       {
-        Agent killed(kernel);
+        FakeNode killed(kernel);
         ASSERT_TRUE(killed.Apply(first).empty());
         kernel.fail_at = n;
         kernel.fail_for_good = true;
@@ -352,7 +329,7 @@ TEST(PolicyPublication, ANewAgentTakesOverFromOneThatWasKilledAtAnyWrite) {
       }
       kernel.fail_at = 0;
       Watch watch(kernel, first, second, Order::kAny);
-      Agent agent(kernel);
+      FakeNode agent(kernel);
       const Failures failures = agent.Apply(second, true);
       for (const auto& failure : failures) ADD_FAILURE() << failure.name << ": " << failure.status;
       ASSERT_FALSE(watch.failed()) << "round " << round << ", killed at write " << n - cold << " of "
@@ -367,9 +344,9 @@ TEST(PolicyPublication, ANewAgentWithTheSameStateWritesNothing) {
   for (int round = 0; round < 30; ++round) {
     FakeKernel kernel;
     const DesiredState state = generator.State();
-    ASSERT_TRUE(Agent(kernel).Apply(state, true).empty());
+    ASSERT_TRUE(FakeNode(kernel).Apply(state, true).empty());
     const uint64_t before = kernel.writes;
-    Agent next(kernel);
+    FakeNode next(kernel);
     ASSERT_TRUE(next.Apply(state).empty());
     EXPECT_EQ(kernel.writes, before) << "round " << round;
   }
@@ -380,8 +357,8 @@ TEST(PolicyPublication, NothingGoesBeforeEverythingIsKnown) {
   for (int round = 0; round < 20; ++round) {
     FakeKernel kernel;
     const DesiredState state = generator.State();
-    ASSERT_TRUE(Agent(kernel).Apply(state, true).empty());
-    Agent next(kernel);
+    ASSERT_TRUE(FakeNode(kernel).Apply(state, true).empty());
+    FakeNode next(kernel);
     DesiredState partial;
     partial.settings = state.settings;
     ASSERT_TRUE(next.Apply(partial).empty());
@@ -395,7 +372,7 @@ TEST(PolicyPublication, VerifyingMendsWhatSomebodyElseHasChanged) {
   StateGenerator generator(Seed() + 5);
   for (int round = 0; round < 20; ++round) {
     FakeKernel kernel;
-    Agent agent(kernel);
+    FakeNode agent(kernel);
     const DesiredState state = generator.State();
     ASSERT_TRUE(agent.Apply(state, true).empty());
     uint64_t spoilt = 0;
@@ -412,7 +389,7 @@ TEST(PolicyPublication, VerifyingMendsWhatSomebodyElseHasChanged) {
       ++spoilt;
     }
     ASSERT_TRUE(agent.Apply(state, true).empty());
-    EXPECT_GE(agent.stats.repaired, spoilt);
+    EXPECT_GE(agent.stats().repaired, spoilt);
     ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, state));
   }
 }
@@ -431,7 +408,7 @@ TEST(PolicyPublication, ASetThatDoesNotFitLeavesTheOldOneInForceAndSaysWhatIsFul
   state.endpoints[endpoint.key] = endpoint;
   FakeKernel kernel;
   kernel.capacities[MapId::kRowWord] = 16;
-  Agent agent(kernel);
+  FakeNode agent(kernel);
   ASSERT_TRUE(agent.Apply(state).empty());
 
   DesiredState wanted = state;
@@ -455,7 +432,7 @@ TEST(PolicyPublication, PolicyChurnNeverFillsTheTables) {
   kernel.capacities[MapId::kPolicyGeneration] = 24;
   kernel.capacities[MapId::kPolicySet] = 24;
   kernel.capacities[MapId::kRowWord] = 2048;
-  Agent agent(kernel);
+  FakeNode agent(kernel);
   for (int step = 0; step < 200; ++step) {
     const DesiredState state = generator.State();
     const Failures failures = agent.Apply(state);
@@ -470,7 +447,7 @@ TEST(PolicyPublication, TheEpochOfASetMovesWhenAnAnswerOfItChanges) {
   StateGenerator generator(Seed() + 8);
   for (int round = 0; round < 60; ++round) {
     FakeKernel kernel;
-    Agent agent(kernel);
+    FakeNode agent(kernel);
     const DesiredState first = generator.State(), second = generator.Change(first);
     ASSERT_TRUE(agent.Apply(first).empty());
     auto footing = [&](const Probe& probe) -> std::pair<uint32_t, uint32_t> {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "datapath/abi_convert.h"
-#include "datapath/service_table.h"
+#include "tests/datapath/fake_node.h"
 #include "tests/datapath/kernel_view.h"
 
 namespace fairlead::datapath {
@@ -30,19 +30,6 @@ DesiredState State(const std::vector<Service>& services) {
   return state;
 }
 
-struct Balancer {
-  explicit Balancer(FakeKernel& kernel) : table(kernel, stats) { EXPECT_TRUE(table.Load().ok()); }
-  Failures Apply(const DesiredState& state) {
-    Failures failures;
-    table.Publish(state, failures);
-    table.Retire(state, failures);
-    return failures;
-  }
-
-  WriteStats stats;
-  ServiceTable table;
-};
-
 // Number and generation of a backend; {0, 0}: not there.
 std::pair<uint32_t, uint32_t> Backend(const FakeKernel& kernel, const IpAddress& address) {
   for (uint32_t index = 1; index < 16; ++index) {
@@ -54,7 +41,7 @@ std::pair<uint32_t, uint32_t> Backend(const FakeKernel& kernel, const IpAddress&
 
 TEST(ServicePublication, AFrontEndIsWholeAtEveryWriteAndABackendThatStaysIsUntouched) {
   FakeKernel kernel;
-  Balancer balancer(kernel);
+  FakeNode balancer(kernel);
   const DesiredState before = State({WithBackends("cart", {1, 2})}),
                      after = State({WithBackends("cart", {1, 3})});
   ASSERT_TRUE(balancer.Apply(before).empty());
@@ -81,7 +68,7 @@ TEST(ServicePublication, AFailedWriteLeavesAWholeSetAndTheNextTryMendsIt) {
                      after = State({WithBackends("cart", {3})});
   for (uint64_t n = 1; n <= 6; ++n) {
     FakeKernel kernel;
-    Balancer balancer(kernel);
+    FakeNode balancer(kernel);
     ASSERT_TRUE(balancer.Apply(before).empty());
     kernel.fail_at = kernel.writes + n;
     balancer.Apply(after);
@@ -96,16 +83,16 @@ TEST(ServicePublication, AFailedWriteLeavesAWholeSetAndTheNextTryMendsIt) {
 TEST(ServicePublication, ANewAgentWithTheSameStateWritesNothing) {
   FakeKernel kernel;
   const DesiredState state = State({WithBackends("cart", {1, 2}, 30080)});
-  ASSERT_TRUE(Balancer(kernel).Apply(state).empty());
+  ASSERT_TRUE(FakeNode(kernel).Apply(state).empty());
   const uint64_t writes = kernel.writes;
-  ASSERT_TRUE(Balancer(kernel).Apply(state).empty());
+  ASSERT_TRUE(FakeNode(kernel).Apply(state).empty());
   EXPECT_EQ(kernel.writes, writes);
 }
 
 TEST(ServicePublication, TheFirstByNameHasAFrontEndThatTwoAskFor) {
   for (const bool other_first : {false, true}) {
     FakeKernel kernel;
-    Balancer balancer(kernel);
+    FakeNode balancer(kernel);
     balancer.Apply(State({WithBackends(other_first ? "web" : "cart", {other_first ? 2 : 1})}));
     const Failures failures = balancer.Apply(State({WithBackends("cart", {1}), WithBackends("web", {2})}));
     ASSERT_EQ(failures.size(), 1u);
@@ -118,7 +105,7 @@ TEST(ServicePublication, TheFirstByNameHasAFrontEndThatTwoAskFor) {
 
 TEST(ServicePublication, AServiceThatIsGoneLeavesNothing) {
   FakeKernel kernel;
-  Balancer balancer(kernel);
+  FakeNode balancer(kernel);
   ASSERT_TRUE(balancer.Apply(State({WithBackends("cart", {1, 2})})).empty());
   DesiredState partial = State({});
   partial.complete = false;
