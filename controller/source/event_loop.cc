@@ -15,8 +15,8 @@
 namespace fairlead::controller {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
-constexpr int64_t kForeverMs = 3'600'000;
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kForeverNs = 3600 * kNsPerSecond;
 
 }  // namespace
 
@@ -76,20 +76,21 @@ void EventLoop::RunTimers() {
   for (Callback& callback : due) callback();
 }
 
-int EventLoop::WaitMs() const {
-  int64_t wait_ms = kForeverMs;
-  int64_t now = SystemClock().MonotonicNs();
+timespec EventLoop::Wait() const {
+  int64_t wait_ns = kForeverNs;
+  const int64_t now = SystemClock().MonotonicNs();
   for (const auto& [name, timer] : timers_) {
-    wait_ms = std::min(wait_ms, std::max<int64_t>(0, (timer.deadline_ns - now + kNsPerMs - 1) / kNsPerMs));
+    wait_ns = std::min(wait_ns, std::max<int64_t>(0, timer.deadline_ns - now));
   }
-  return static_cast<int>(wait_ms);
+  return {.tv_sec = wait_ns / kNsPerSecond, .tv_nsec = wait_ns % kNsPerSecond};
 }
 
 void EventLoop::Run() {
   while (!stopped_) {
     std::vector<pollfd> fds = {{wake_.get(), POLLIN, 0}};
     for (const auto& [fd, callback] : watched_) fds.push_back({fd, POLLIN, 0});
-    if (::poll(fds.data(), fds.size(), WaitMs()) < 0 && errno != EINTR) break;
+    const timespec wait = Wait();
+    if (::ppoll(fds.data(), fds.size(), &wait, nullptr) < 0 && errno != EINTR) break;
     if (fds[0].revents != 0) {
       uint64_t count = 0;
       [[maybe_unused]] ssize_t got = ::read(wake_.get(), &count, sizeof(count));

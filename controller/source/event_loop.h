@@ -47,7 +47,7 @@ class EventLoop {
   explicit EventLoop(UniqueFd wake) : wake_(std::move(wake)) {}
   void RunPosted();
   void RunTimers();
-  int WaitMs() const;
+  timespec Wait() const;  // until the next timer
   void Wake() const;
 
   UniqueFd wake_;  // eventfd

@@ -1,7 +1,7 @@
 // When to read which file of a watched folder. Pure: takes what inotify says and the time.
 //
 // - A file is read when its writer has closed it (or renamed it into place), not while it is being
-//   written, and a moment later, so that several files written together are taken in together.
+//   written: what is read is whole. A moment later, so that files written in one go are taken in together.
 // - A file that is gone is dropped only after a longer moment: editors rename the old file away
 //   before they write the new one.
 #pragma once
@@ -16,7 +16,7 @@ namespace fairlead::controller {
 
 class FolderChanges {
  public:
-  static constexpr int64_t kSettleNs = 3'000'000;
+  static constexpr int64_t kSettleNs = 300'000;
   static constexpr int64_t kVanishNs = 100'000'000;
 
   enum class Action { kRead, kDrop };
