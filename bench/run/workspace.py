@@ -15,12 +15,16 @@ PREFIX = "fairlead-bench-"
 CGROUPS = pathlib.Path("/sys/fs/cgroup/unified")
 
 
+# Files here are in place as soon as they are renamed: no disk is waited for.
+IN_MEMORY = pathlib.Path("/dev/shm")
+
+
 class Workspace(Owner):
     """A temporary folder, removed by close()."""
 
-    def __init__(self):
+    def __init__(self, within=None):
         super().__init__()
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=within))
         self.at_close(shutil.rmtree, self.path)
 
     def mount_bpf(self, folder):
@@ -55,7 +59,8 @@ def sweep():
         folder = pathlib.Path(line.split()[1])
         if any(_is_dead(part) for part in folder.parts):
             machine.run("umount", "-l", folder)
-    for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    places = (pathlib.Path(tempfile.gettempdir()), IN_MEMORY)
+    for folder in (found for place in places for found in place.glob(f"{PREFIX}*")):
         if _is_dead(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
     for folder in CGROUPS.glob(f"{PREFIX}*"):
