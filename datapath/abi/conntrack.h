@@ -129,9 +129,14 @@ struct fl_ct_account {
 };
 FL_ABI_SIZE(fl_ct_account, 16);
 
-/* Array map "ct_half_open" of __u32: slot + 1, or 0; FL_HALF_OPEN_QUOTA entries an endpoint. Who takes a
- * place ends the connection that has it, if that is still half-open. */
+/* Array map "ct_half_open": FL_HALF_OPEN_QUOTA places an endpoint, two an entry, as the kernel rounds an
+ * array's values up to 8 bytes. Who takes a place ends the connection that has it, if that is still
+ * half-open. */
 #define FL_HALF_OPEN_QUOTA 512
+struct fl_half_open_pair {
+  __u32 slot[2]; /* plus 1, or 0; place 2n is slot[0] of entry n */
+};
+FL_ABI_SIZE(fl_half_open_pair, 8);
 
 /* Array map "ct_table": one entry, what the sweep and allocation share. */
 struct fl_ct_table {

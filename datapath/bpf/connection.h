@@ -54,9 +54,9 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, FL_MAX_ENDPOINTS *FL_HALF_OPEN_QUOTA);
+  __uint(max_entries, FL_MAX_ENDPOINTS *FL_HALF_OPEN_QUOTA / 2);
   __type(key, __u32);
-  __type(value, __u32);
+  __type(value, struct fl_half_open_pair);
 } ct_half_open MAP;
 
 struct {

@@ -6,12 +6,18 @@
 
 #include "datapath/bpf/connection.h"
 
+static __always_inline __u32 *half_open_place(__u32 owner, __u32 place) {
+  struct fl_half_open_pair *pair = entry(&ct_half_open, (owner * FL_HALF_OPEN_QUOTA + place) / 2);
+  if (!pair) return NULL;
+  return place % 2 ? &pair->slot[1] : &pair->slot[0];
+}
+
 /* A place for a new half-open connection in its owner's ring; ends the one that has it and, when that
  * was still half-open, hands over its slot, else NO_SLOT. */
 static __always_inline __u32 take_half_open_place(__u32 owner, struct fl_ct_account *account, __u16 *place,
                                                   __u32 **ring) {
   *place = __sync_fetch_and_add(&account->half_open_next, 1) % FL_HALF_OPEN_QUOTA;
-  *ring = entry(&ct_half_open, owner * FL_HALF_OPEN_QUOTA + *place);
+  *ring = half_open_place(owner, *place);
   if (!*ring || !**ring) return NO_SLOT;
   __u32 slot = **ring - 1;
   struct fl_ct_record *r = entry(&ct_record, slot);
@@ -117,8 +123,7 @@ static __always_inline int place_server_tuple(struct opening *o, const struct fl
 
 /* What connection_make() would answer, read from the same places; for twins. */
 static __always_inline int could_make(struct opening *o, struct fl_config *c, struct fl_ct_account *account) {
-  __u32 *ring =
-      entry(&ct_half_open, o->owner * FL_HALF_OPEN_QUOTA + account->half_open_next % FL_HALF_OPEN_QUOTA);
+  __u32 *ring = half_open_place(o->owner, account->half_open_next % FL_HALF_OPEN_QUOTA);
   struct fl_ct_record *oldest = ring && *ring ? entry(&ct_record, *ring - 1) : NULL;
   bool recycles = o->record.life.state == FL_CT_NEW && oldest && oldest->life.state == FL_CT_NEW &&
                   owner_of(oldest) == o->owner;

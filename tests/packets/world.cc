@@ -216,7 +216,7 @@ void World::Clear() {
         bool touched = entries <= 1 || name == "ct_record" || name == "endpoint" || name == "ct_account" ||
                        name == "node";
         if (!touched && name != "ct_half_open" && name != "policy_set" && name != "backend") break;
-        uint32_t limit = name == "ct_half_open" ? 3 * FL_HALF_OPEN_QUOTA
+        uint32_t limit = name == "ct_half_open" ? 3 * FL_HALF_OPEN_QUOTA / 2
                          : name == "ct_record"  ? Table().fresh
                                                 : std::min(entries, 64u);
         for (uint32_t i = 0; i < limit; ++i) bpf_map_update_elem(fd, &i, zero.data(), BPF_ANY);
