@@ -6,8 +6,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "agent/event_loop.h"
 #include "agent/node_agent.h"
+#include "base/event_loop.h"
 
 namespace fairlead::agent {
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "agent/event_loop.h"
 #include "agent/node_agent.h"
+#include "base/event_loop.h"
 #include "grpcpp/impl/codegen/service_type.h"
 
 namespace fairlead::agent {

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "agent/event_loop.h"
 #include "agent/node_agent.h"
+#include "base/event_loop.h"
 #include "base/unique_fd.h"
 
 namespace fairlead::agent {

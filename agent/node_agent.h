@@ -13,12 +13,12 @@
 #include "agent/conditions.h"
 #include "agent/endpoint_report.h"
 #include "agent/endpoint_source.h"
-#include "agent/event_loop.h"
 #include "agent/flow_history.h"
 #include "agent/node_state.h"
 #include "agent/state_writer.h"
 #include "agent/sync_client.h"
 #include "base/clock.h"
+#include "base/event_loop.h"
 #include "datapath/datapath.h"
 
 namespace fairlead::agent {

@@ -12,9 +12,9 @@
 #include "absl/status/statusor.h"
 #include "agent/backoff.h"
 #include "agent/endpoint_report.h"
-#include "agent/event_loop.h"
 #include "agent/node_state.h"
 #include "agent/resource.h"
+#include "base/event_loop.h"
 
 namespace fairlead::agent {
 

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/cni/cni_request.h"
-#include "agent/event_loop.h"
+#include "base/event_loop.h"
 #include "base/unique_fd.h"
 
 namespace fairlead::agent {

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/event_loop.h"
+#include "base/event_loop.h"
 #include "base/unique_fd.h"
 
 namespace fairlead::agent {

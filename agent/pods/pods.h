@@ -16,9 +16,9 @@
 
 #include "absl/status/statusor.h"
 #include "agent/endpoint_source.h"
-#include "agent/event_loop.h"
 #include "agent/pods/lease_table.h"
 #include "agent/pods/links.h"
+#include "base/event_loop.h"
 #include "datapath/datapath.h"
 
 namespace fairlead::agent {

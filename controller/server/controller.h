@@ -11,8 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/event_loop.h"
 #include "controller/kubernetes/access.h"
-#include "controller/source/event_loop.h"
 #include "controller/source/object_source.h"
 #include "controller/sync/hub.h"
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -27,7 +28,7 @@ namespace {
 
 constexpr uint32_t kEvents = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
                              IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
-constexpr int64_t kRewatchNs = 1'000'000'000;
+constexpr auto kRewatch = std::chrono::seconds(1);
 
 bool IsManifestName(const std::string& name) {
   if (absl::StartsWith(name, ".")) return false;
@@ -96,7 +97,7 @@ absl::StatusOr<std::unique_ptr<FolderSource>> FolderSource::Open(const std::vect
   }
   for (const std::string& folder : source->folders_) source->Rescan(folder);
   source->Advance();
-  loop->Watch(source->inotify_.get(), [raw = source.get()] { raw->OnInotify(); });
+  RETURN_IF_ERROR(loop->Watch(source->inotify_.get(), [raw = source.get()] { raw->OnInotify(); }));
   return source;
 }
 
@@ -109,11 +110,17 @@ FolderSource::FolderSource(const std::vector<std::string>& folders, const Clock&
   }
 }
 
+FolderSource::~FolderSource() {
+  loop_->Unwatch(inotify_.get());
+  loop_->Cancel(rewatch_timer_);
+  loop_->Cancel(due_timer_);
+}
+
 void FolderSource::WatchFolder(const std::string& folder) {
   int watch = ::inotify_add_watch(inotify_.get(), folder.c_str(), kEvents);
   if (watch < 0) {
     lost_[folder] = std::strerror(errno);
-    loop_->At("rewatch", clock_.MonotonicNs() + kRewatchNs, [this] { RewatchLost(); });
+    RewatchLater();
     return;
   }
   watches_[watch] = folder;
@@ -121,6 +128,11 @@ void FolderSource::WatchFolder(const std::string& folder) {
 }
 
 // A folder that was moved away or deleted may come back, and has to be looked for.
+void FolderSource::RewatchLater() {
+  loop_->Cancel(rewatch_timer_);
+  rewatch_timer_ = loop_->After(kRewatch, [this] { RewatchLost(); });
+}
+
 void FolderSource::RewatchLost() {
   const std::map<std::string, std::string> lost = lost_;
   bool found = false;
@@ -198,7 +210,7 @@ void FolderSource::OnEvent(const std::string& folder, uint32_t mask, const std::
     for (const auto& [watch, watched] : watches_) {
       if (watched == folder) ::inotify_rm_watch(inotify_.get(), watch);
     }
-    loop_->At("rewatch", clock_.MonotonicNs() + kRewatchNs, [this] { RewatchLost(); });
+    RewatchLater();
     changed_();
     return;
   }
@@ -236,7 +248,8 @@ void FolderSource::OnEvent(const std::string& folder, uint32_t mask, const std::
 
 void FolderSource::Schedule() {
   if (std::optional<int64_t> next = changes_.NextNs()) {
-    loop_->At("folder", *next, [this] { TakeDue(); });
+    loop_->Cancel(due_timer_);
+    due_timer_ = loop_->At(*next, [this] { TakeDue(); });
   }
 }
 

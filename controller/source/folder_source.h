@@ -12,9 +12,9 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/event_loop.h"
 #include "base/unique_fd.h"
 #include "controller/model/inventory.h"
-#include "controller/source/event_loop.h"
 #include "controller/source/folder_changes.h"
 #include "controller/source/object_source.h"
 
@@ -27,6 +27,7 @@ class FolderSource : public ObjectSource {
   static absl::StatusOr<std::unique_ptr<FolderSource>> Open(const std::vector<std::string>& folders,
                                                             const Clock& clock, EventLoop* loop,
                                                             std::function<void()> changed);
+  ~FolderSource() override;
 
   bool synced() const override { return true; }
   const std::map<ObjectKey, Object>& objects() const override { return objects_; }
@@ -42,6 +43,7 @@ class FolderSource : public ObjectSource {
                std::function<void()> changed, UniqueFd inotify);
 
   void WatchFolder(const std::string& folder);
+  void RewatchLater();
   void RewatchLost();
   void Rescan(const std::string& folder);
   void ReadFile(const std::string& path);
@@ -54,6 +56,7 @@ class FolderSource : public ObjectSource {
   std::vector<std::string> folders_;
   const Clock& clock_;
   EventLoop* loop_;
+  EventLoop::TimerId rewatch_timer_ = 0, due_timer_ = 0;
   std::function<void()> changed_;
   UniqueFd inotify_;
   std::map<int, std::string> watches_;  // watch descriptor -> folder

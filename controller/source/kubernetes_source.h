@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/event_loop.h"
 #include "controller/kubernetes/access.h"
 #include "controller/kubernetes/api_watcher.h"
-#include "controller/source/event_loop.h"
 #include "controller/source/object_source.h"
 
 namespace fairlead::controller {

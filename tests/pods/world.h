@@ -16,12 +16,12 @@
 #include <vector>
 
 #include "agent/endpoint_source.h"
-#include "agent/event_loop.h"
 #include "agent/pods/lease_store.h"
 #include "agent/pods/lease_table.h"
 #include "agent/pods/links.h"
 #include "agent/pods/pods.h"
 #include "base/clock.h"
+#include "base/event_loop.h"
 #include "datapath/fake_datapath.h"
 
 namespace fairlead::agent {

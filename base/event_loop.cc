@@ -1,7 +1,8 @@
-#include "agent/event_loop.h"
+#include "base/event_loop.h"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -11,16 +12,30 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 
-namespace fairlead::agent {
+namespace fairlead {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+// epoll_wait() rounds up to milliseconds, which is longer than some things take here.
+int WaitUntil(int epoll, const int64_t* deadline_ns, epoll_event* events, int size) {
+  if (deadline_ns == nullptr) return epoll_pwait2(epoll, events, size, nullptr, nullptr);
+  const int64_t left_ns = std::max<int64_t>(0, *deadline_ns - SystemClock().MonotonicNs());
+  const timespec left = {.tv_sec = left_ns / kNsPerSecond, .tv_nsec = left_ns % kNsPerSecond};
+  return epoll_pwait2(epoll, events, size, &left, nullptr);
+}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return ErrnoError(errno, "create an epoll instance");
+  // Once here, so that Run need not look for an error that would come back for ever.
+  epoll_event none{};
+  const int64_t now = 0;
+  if (WaitUntil(epoll.get(), &now, &none, 1) < 0 && errno != EINTR) {
+    return ErrnoError(errno, "epoll_pwait2 (Linux 5.11 or newer, and let through by seccomp)");
+  }
   UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return ErrnoError(errno, "create an eventfd");
   const int wake_fd = wake.get();
@@ -46,10 +61,7 @@ void EventLoop::Post(Callback callback) {
 }
 
 void EventLoop::Stop() {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    stopped_ = true;
-  }
+  stopped_ = true;
   Wake();
 }
 
@@ -64,10 +76,15 @@ void EventLoop::Unwatch(int fd) {
   if (watched_.erase(fd) > 0) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
-EventLoop::TimerId EventLoop::After(std::chrono::nanoseconds delay, Callback callback) {
+EventLoop::TimerId EventLoop::At(int64_t deadline_ns, Callback callback) {
   const TimerId id = ++last_timer_;
-  timers_.emplace(SystemClock().MonotonicNs() + delay.count(), Timer{id, std::move(callback)});
+  // A deadline of the past would have its turn in the round that sets it, and again if it sets itself.
+  timers_.emplace(std::max(deadline_ns, SystemClock().MonotonicNs() + 1), Timer{id, std::move(callback)});
   return id;
+}
+
+EventLoop::TimerId EventLoop::After(std::chrono::nanoseconds delay, Callback callback) {
+  return At(SystemClock().MonotonicNs() + delay.count(), std::move(callback));
 }
 
 void EventLoop::Cancel(TimerId timer) {
@@ -76,7 +93,7 @@ void EventLoop::Cancel(TimerId timer) {
   if (found != timers_.end()) timers_.erase(found);
 }
 
-void EventLoop::RunPosted() {
+void EventLoop::Drain() {
   std::vector<Callback> batch;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -94,20 +111,11 @@ void EventLoop::RunTimers() {
   }
 }
 
-int EventLoop::WaitMs() const {
-  if (timers_.empty()) return -1;
-  const int64_t left_ns = timers_.begin()->first - SystemClock().MonotonicNs();
-  return static_cast<int>(std::clamp<int64_t>((left_ns + kNsPerMs - 1) / kNsPerMs, 0, INT32_MAX));
-}
-
 void EventLoop::Run() {
   std::array<epoll_event, 64> events;
-  while (true) {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (stopped_) return;
-    }
-    const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), WaitMs());
+  while (!stopped_) {
+    const int count = WaitUntil(epoll_.get(), timers_.empty() ? nullptr : &timers_.begin()->first,
+                                events.data(), static_cast<int>(events.size()));
     for (int i = 0; i < count; ++i) {
       // An earlier callback may have dropped this one; and one may drop itself.
       auto found = watched_.find(events[i].data.fd);
@@ -115,9 +123,9 @@ void EventLoop::Run() {
       const std::shared_ptr<Callback> callback = found->second;
       (*callback)();
     }
-    RunPosted();
+    Drain();
     RunTimers();
   }
 }
 
-}  // namespace fairlead::agent
+}  // namespace fairlead
