@@ -23,6 +23,19 @@ constexpr int kMaxBackends = 1 << 16;
 constexpr uint32_t kMaxVni = (1 << 24) - 1;
 constexpr uint32_t kMaxPort = 65535;
 
+// Both ends of the stream cast between the two.
+constexpr bool Same(ResourceKind ours, pb::ResourceKind theirs) {
+  return static_cast<int>(ours) == static_cast<int>(theirs);
+}
+static_assert(Same(ResourceKind::kNone, pb::RESOURCE_KIND_UNSPECIFIED));
+static_assert(Same(ResourceKind::kNodeConfig, pb::NODE_CONFIG));
+static_assert(Same(ResourceKind::kNode, pb::NODE));
+static_assert(Same(ResourceKind::kEndpoint, pb::ENDPOINT));
+static_assert(Same(ResourceKind::kAddressGroup, pb::ADDRESS_GROUP));
+static_assert(Same(ResourceKind::kPolicySet, pb::POLICY_SET));
+static_assert(Same(ResourceKind::kService, pb::SERVICE));
+static_assert(pb::ResourceKind_MAX == pb::SERVICE);
+
 absl::Status Bad(const std::string& field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
 }

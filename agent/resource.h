@@ -7,32 +7,15 @@
 #include <variant>
 #include <vector>
 
+#include "api/resource_id.h"
 #include "base/ip.h"
 #include "datapath/desired_state.h"
 #include "policy/compiled.h"
 
 namespace fairlead::agent {
 
-// Numbers of control.v1.ResourceKind.
-enum class ResourceKind : uint8_t {
-  kNone = 0,
-  kNodeConfig = 1,
-  kNode = 2,
-  kEndpoint = 3,
-  kAddressGroup = 4,
-  kPolicySet = 5,
-  kService = 6,
-};
-
 // "PolicySet", as datapath::ApplyReport and people call it.
 const char* KindName(ResourceKind kind);
-
-struct ResourceId {
-  ResourceKind kind = ResourceKind::kNone;
-  std::string name;
-
-  auto operator<=>(const ResourceId&) const = default;
-};
 
 // A pod of this node and the sets that hold for it: the resource "Endpoint".
 struct PodPolicy {

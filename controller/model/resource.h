@@ -8,28 +8,12 @@
 #include <variant>
 #include <vector>
 
+#include "api/resource_id.h"
 #include "base/ip.h"
 #include "controller/model/settings.h"
 #include "policy/compiled.h"
 
 namespace fairlead::controller {
-
-// Numbers of control.v1.ResourceKind, which are also indices into Body, plus one.
-enum class ResourceKind : uint8_t {
-  kNodeConfig = 1,
-  kNode = 2,
-  kEndpoint = 3,
-  kAddressGroup = 4,
-  kPolicySet = 5,
-  kService = 6,
-};
-
-struct ResourceId {
-  ResourceKind kind = ResourceKind::kNodeConfig;
-  std::string name;
-
-  auto operator<=>(const ResourceId&) const = default;
-};
 
 struct NodeConfig {
   std::string node;
@@ -85,6 +69,7 @@ struct Service {
   auto operator<=>(const Service&) const = default;
 };
 
+// In the order of ResourceKind, from kNodeConfig on.
 using Body = std::variant<NodeConfig, NodeInfo, Endpoint, policy::AddressGroup, policy::PolicySet, Service>;
 
 struct Resource {

@@ -168,6 +168,8 @@ ResourcePtr Store::Find(const std::string& node, const ResourceId& id) const {
       const Resources* own = policies_.Of(node);
       return own == nullptr || !HasNode(node) ? nullptr : find(*own);
     }
+    case ResourceKind::kNone:
+      break;
   }
   return nullptr;
 }

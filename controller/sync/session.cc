@@ -24,6 +24,8 @@ int Order(ResourceKind kind) {
       return 4;
     case ResourceKind::kService:
       return 5;
+    case ResourceKind::kNone:
+      break;
   }
   return 6;
 }
