@@ -48,23 +48,6 @@ absl::Status ReplaceFile(const std::string& path, absl::string_view content, Dur
   return durability == Durability::kMedium ? SyncFolderOf(path) : absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoError(errno, absl::StrCat("open ", path));
-  std::string content;
-  char buffer[64 * 1024];
-  while (true) {
-    const ssize_t count = read(fd.get(), buffer, sizeof(buffer));
-    if (count == 0) return content;
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoError(errno, absl::StrCat("read ", path));
-    content.append(buffer, static_cast<size_t>(count));
-    if (content.size() > max_bytes) {
-      return absl::ResourceExhaustedError(absl::StrCat("read ", path, ": larger than ", max_bytes, " bytes"));
-    }
-  }
-}
-
 absl::Status MakeFolder(const std::string& path) {
   for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string folder = path.substr(0, end);

@@ -15,8 +15,6 @@ enum class Durability {
 };
 
 absl::Status ReplaceFile(const std::string& path, absl::string_view content, Durability durability);
-// RESOURCE_EXHAUSTED when it is larger than `max_bytes`.
-absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 // With all its parents, mode 0700.
 absl::Status MakeFolder(const std::string& path);
 // Renames `path` to `path.damaged-1`, -2, ... and returns the new name.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "agent/files.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "policy/content_hash.h"
 

@@ -13,6 +13,7 @@
 #include "agent/cni/cni_request.h"
 #include "agent/cni/cni_server.h"
 #include "agent/files.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "spdlog/spdlog.h"
 

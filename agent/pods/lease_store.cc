@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/files.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 
 namespace fairlead::agent {

@@ -1,20 +1,16 @@
 #include "controller/kubernetes/access.h"
 
-#include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "controller/manifest/value.h"
 
 namespace fairlead::controller {
 namespace {
-
-constexpr size_t kMaxSmallFileBytes = 1 << 20;
 
 const Value* FindPath(const Value& from, std::initializer_list<const char*> path) {
   const Value* value = &from;
@@ -120,19 +116,6 @@ absl::Status CheckServer(const std::string& url) {
       absl::StrCat("must be https://HOST:PORT without a path, is \"", url, "\""));
 }
 
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return ErrnoError(errno, absl::StrCat("open ", path));
-  std::string text(kMaxSmallFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return ErrnoError(errno, absl::StrCat("read ", path));
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kMaxSmallFileBytes)
-    return absl::InvalidArgumentError(absl::StrCat(path, " has more than ", kMaxSmallFileBytes, " bytes"));
-  return text;
-}
-
 absl::StatusOr<ApiAccess> ParseKubeconfig(const std::string& file, absl::string_view text) {
   absl::StatusOr<std::vector<Value>> documents = ParseDocuments(text);
   if (!documents.ok() || documents->size() != 1) {
@@ -144,7 +127,7 @@ absl::StatusOr<ApiAccess> ParseKubeconfig(const std::string& file, absl::string_
 }
 
 absl::StatusOr<ApiAccess> ReadKubeconfig(const std::string& file) {
-  ASSIGN_OR_RETURN(std::string text, ReadSmallFile(file));
+  ASSIGN_OR_RETURN(std::string text, ReadFile(file));
   return ParseKubeconfig(file, text);
 }
 
@@ -162,7 +145,7 @@ absl::StatusOr<ApiAccess> InClusterAccess(const std::string& folder) {
   access.ca.file = folder + "/ca.crt";
   access.token_file = folder + "/token";
   for (const std::string& file : {access.ca.file, access.token_file}) {
-    absl::Status status = ReadSmallFile(file).status();
+    absl::Status status = ReadFile(file).status();
     if (!status.ok()) return WrapError(status, "--kubernetes: the pod's service account is not mounted");
   }
   return access;

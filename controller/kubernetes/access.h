@@ -39,7 +39,4 @@ absl::StatusOr<ApiAccess> InClusterAccess(
 // "https://HOST:PORT", without a path; http is for tests and proxies on this machine.
 absl::Status CheckServer(const std::string& url);
 
-// The whole file; an error names it.
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path);
-
 }  // namespace fairlead::controller

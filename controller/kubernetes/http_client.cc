@@ -11,6 +11,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 
 namespace fairlead::controller {
@@ -84,7 +85,7 @@ struct HttpClient::State {
 
   absl::StatusOr<std::string> Token() const {
     if (access.token_file.empty()) return access.token;
-    ASSIGN_OR_RETURN(std::string text, ReadSmallFile(access.token_file));
+    ASSIGN_OR_RETURN(std::string text, ReadFile(access.token_file));
     return std::string(absl::StripAsciiWhitespace(text));
   }
 
