@@ -55,7 +55,7 @@ def _measure(count):
 
 
 def _one(node, client, index):
-    address = f"10.244.{SERVER_NODE}.{20 + index}"
+    address = fairlead.pod_address(SERVER_NODE, 20 + index)
     with contextlib.ExitStack() as stack:
         pod = stack.enter_context(contextlib.closing(Namespace("server")))
         stack.enter_context(contextlib.closing(load.serve(pod)))

@@ -129,7 +129,7 @@ def _start_guarded_pods(plan):
             "guarded", *(fairlead.pod(f"guarded-{i}", 1, {"app": "guarded"}) for i in range(count))
         )
         for i in range(count):
-            address = f"10.244.1.{150 + i}"
+            address = fairlead.pod_address(1, 150 + i)
             pod = path.own(Namespace("guarded"))
             prober = path.own(Prober(path.client, pod, address))
             given = path.node.add(pod, f"guarded-{i}", addresses=[address])

@@ -18,8 +18,14 @@ SERVICE_CIDR = "10.96.0.0/16"
 OBJECTS_A_FILE = 1_000
 
 
+def pod_address(number, index):
+    """An address of node `number`, for pods that are told theirs."""
+    return f"10.{243 + number}.{1 + index // 256}.{index % 256}"
+
+
 def pod_cidr(number):
-    return f"10.244.{number}.0/24"
+    """Wide, so that addresses that cool down after a DEL do not run short."""
+    return f"10.{243 + number}.0.0/16"
 
 
 def pod_cidr6(number):
@@ -294,8 +300,9 @@ class SameNode(Path):
     def build(self):
         self.cluster = self.own(Cluster(max_connections=self._max_connections))
         self.node = self.cluster.nodes[0]
-        self.cluster.apply("pods", pod("client", 1), pod("server", 1))
+        # In this order: who knows of the pods knows of their policies.
         self.cluster.apply("policies", *self._policies)
+        self.cluster.apply("pods", pod("client", 1), pod("server", 1))
         self.client, self.server = (self.own(Namespace(role)) for role in ("client", "server"))
         self.client_address = self.node.add(self.client, "client")
         self.address = self.node.add(self.server, "server")
