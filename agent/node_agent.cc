@@ -15,6 +15,8 @@ namespace fairlead::agent {
 namespace {
 
 constexpr int kEventBatch = 1024;
+// Events that are too few to wake anybody are looked for this often.
+constexpr std::chrono::milliseconds kEventsInterval(50);
 constexpr int64_t kRetryRefusedNs = 60'000'000'000;
 constexpr char kHolding[] =
     "the state on disk is not the one that the kernel holds (the agent ended before it could save it): pods "
@@ -113,6 +115,12 @@ void NodeAgent::Start() {
   Verify();
   absl::Status watched = loop_->Watch(datapath_->events_fd(), [this] { ReadEvents(); });
   if (!watched.ok()) conditions_.Set("EventsRead", watched);
+  LookForEvents();
+}
+
+void NodeAgent::LookForEvents() {
+  ReadEvents();
+  loop_->After(kEventsInterval, [this] { LookForEvents(); });
 }
 
 std::map<std::string, datapath::LocalEndpoint> NodeAgent::CurrentEndpoints() const {

@@ -94,6 +94,7 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   std::map<std::string, EndpointReport> CurrentReports() const;
   void ReportEndpoints();
   void ReadEvents();
+  void LookForEvents();
   void SaveSoon();
   void Save();
 

@@ -184,7 +184,7 @@ class Datapath {
   // Calls `visit` for every connection; stops when it returns false.
   virtual absl::Status ForEachConnection(const std::function<bool(const Connection&)>& visit) const = 0;
 
-  // Becomes readable when there are events; see ReadEvents.
+  // Becomes readable when many events wait; few of them wake nobody, so ReadEvents is due now and then.
   virtual int events_fd() const = 0;
   // Hands the waiting events over, at most `limit`; returns how many.
   virtual int ReadEvents(int limit, const std::function<void(const FlowEvent&)>& visit) = 0;

@@ -19,7 +19,7 @@ class EventReader {
   static absl::StatusOr<std::unique_ptr<EventReader>> Open(int events_fd, int lost_fd);
   ~EventReader();
 
-  // Readable when there are events.
+  // Readable when many events wait; a few wait until somebody reads (FL_EVENTS_WAKE).
   int fd() const;
   // At most `limit` events; the first comes with the number that was lost since the last reading.
   int Read(int limit, const std::function<void(const fl_event&, uint64_t lost_before)>& visit);

@@ -10,7 +10,7 @@
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 1 << 21);
+  __uint(max_entries, FL_EVENTS_SIZE);
 } events MAP;
 
 struct {
@@ -56,7 +56,8 @@ GLOBAL int report(const struct packet *packet, const struct flow *flow, __u32 re
   event->rule = flow->rule;
   event->source_endpoint = flow->from.endpoint;
   event->destination_endpoint = flow->to.endpoint;
-  bpf_ringbuf_submit(event, 0);
+  bool many = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= FL_EVENTS_WAKE;
+  bpf_ringbuf_submit(event, many ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -417,6 +418,22 @@ Outcome World::RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame
   outcome.action = static_cast<int>(options.retval);
   outcome.frame.resize(options.data_size_out);
   return outcome;
+}
+
+int World::PacketsUntilWoken(fl_stage stage, const Bytes& frame, uint32_t ifindex, int limit) {
+  TakeEvents();
+  epoll_event woken;
+  const int epoll_fd = ring_buffer__epoll_fd(ring_);
+  while (epoll_wait(epoll_fd, &woken, 1, 0) > 0) TakeEvents();
+  int sent = 0;
+  // The kernel wakes from an interrupt that it sends to itself.
+  while (sent < limit && epoll_wait(epoll_fd, &woken, 1, 0) == 0) {
+    RunOne(attached_, stage, frame, ifindex, 0);
+    ++sent;
+  }
+  const bool was_woken = epoll_wait(epoll_fd, &woken, 1, 1000) > 0;
+  TakeEvents();
+  return was_woken ? sent : -1;
 }
 
 Outcome World::Run(fl_stage stage, const Bytes& frame, uint32_t ifindex, const Facts& facts) {

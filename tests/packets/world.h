@@ -119,6 +119,9 @@ class World {
   }
 
   fairlead_bpf* programs() { return attached_; }
+  // Runs the attached program on copies of the frame, reading no events, until a reader would be woken: how
+  // many copies that took; -1 when `limit` were not enough.
+  int PacketsUntilWoken(fl_stage stage, const Bytes& frame, uint32_t ifindex, int limit);
   // Whether Run compares the bytes that leave; a choice by chance may differ.
   bool compare_frames = true;
 
