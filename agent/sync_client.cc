@@ -9,11 +9,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "agent/decode.h"
 #include "agent/encode.h"
+#include "agent/tls_files.h"
 #include "api/control.grpc.pb.h"
-#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
@@ -28,15 +29,19 @@ namespace pb = control::v1;
 constexpr char kUnix[] = "unix:";
 constexpr int kMaxResponseBytes = 64 << 20;
 constexpr int kKeepaliveMs = 10'000;
-constexpr size_t kMaxPemBytes = 1 << 20;
 constexpr absl::Duration kEndPatience = absl::Seconds(5);
+
+TlsFiles FilesOf(const SyncOptions& options) {
+  return {options.tls_ca, options.tls_cert, options.tls_key};
+}
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const SyncOptions& options) {
   if (absl::StartsWith(options.controller, kUnix)) return grpc::InsecureChannelCredentials();
+  ASSIGN_OR_RETURN(const TlsTexts texts, ReadTlsFiles(FilesOf(options)));
   grpc::SslCredentialsOptions tls;
-  ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.tls_ca, kMaxPemBytes));
-  ASSIGN_OR_RETURN(tls.pem_cert_chain, ReadFile(options.tls_cert, kMaxPemBytes));
-  ASSIGN_OR_RETURN(tls.pem_private_key, ReadFile(options.tls_key, kMaxPemBytes));
+  tls.pem_root_certs = texts.ca;
+  tls.pem_cert_chain = texts.cert;
+  tls.pem_private_key = texts.key;
   return grpc::SslCredentials(tls);
 }
 
@@ -191,11 +196,20 @@ void SyncClient::OnStreamEnd(const absl::Status& status) {
     ConnectLater(backoff_.LongestNs());
     return;
   }
-  handler_->OnDisconnect(
-      status.ok()
-          ? absl::UnavailableError(absl::StrCat("the controller at ", options_.controller, " hung up"))
-          : WrapError(status, absl::StrCat("sync with the controller at ", options_.controller)));
+  handler_->OnDisconnect(Explain(status));
   ConnectLater(backoff_.NextNs());
+}
+
+absl::Status SyncClient::Explain(const absl::Status& status) const {
+  if (status.ok()) {
+    return absl::UnavailableError(absl::StrCat("the controller at ", options_.controller, " hung up"));
+  }
+  std::string message =
+      absl::StrCat("sync with the controller at ", options_.controller, ": ", status.message());
+  if (!absl::StartsWith(options_.controller, kUnix)) {
+    absl::StrAppend(&message, TlsAdvice(FilesOf(options_), options_.node, status, absl::Now()));
+  }
+  return {status.code(), message};
 }
 
 void SyncClient::Reconnect() {

@@ -68,6 +68,8 @@ class SyncClient {
   void Connect();
   void ConnectLater(int64_t delay_ns);
   void OnStreamEnd(const absl::Status& status);
+  // The end of a stream in words, with the way out.
+  absl::Status Explain(const absl::Status& status) const;
 
   EventLoop* loop_;
   SyncHandler* handler_;

@@ -24,13 +24,15 @@ void AddExtension(X509* cert, X509* issuer, int nid, const std::string& value) {
   X509_EXTENSION_free(extension);
 }
 
-// Unsigned as yet.
-Cert NewCertificate(const std::string& common_name, EVP_PKEY* key, long serial) {
+constexpr long kHourS = 3600;
+
+// Unsigned as yet; valid for two hours, until `end_s` from now.
+Cert NewCertificate(const std::string& common_name, EVP_PKEY* key, long serial, long end_s = kHourS) {
   Cert cert(X509_new(), X509_free);
   X509_set_version(cert.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(cert.get()), serial);
-  X509_gmtime_adj(X509_getm_notBefore(cert.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(cert.get()), 3600);
+  X509_gmtime_adj(X509_getm_notBefore(cert.get()), end_s - 2 * kHourS);
+  X509_gmtime_adj(X509_getm_notAfter(cert.get()), end_s);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(cert.get()), "CN", MBSTRING_UTF8,
                              reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1, 0);
   X509_set_pubkey(cert.get(), key);
@@ -63,9 +65,17 @@ TestCa::TestCa() : state_(std::make_unique<State>()) {
 TestCa::~TestCa() = default;
 
 TlsFiles TestCa::Sign(const std::string& common_name, const std::string& uri) {
+  return Issue(common_name, uri, kHourS);
+}
+
+TlsFiles TestCa::SignExpired(const std::string& common_name) {
+  return Issue(common_name, "", -kHourS);
+}
+
+TlsFiles TestCa::Issue(const std::string& common_name, const std::string& uri, long end_s) {
   ++count_;
   Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  Cert cert = NewCertificate(common_name, key.get(), count_ + 1);
+  Cert cert = NewCertificate(common_name, key.get(), count_ + 1, end_s);
   X509_set_issuer_name(cert.get(), X509_get_subject_name(state_->cert.get()));
   AddExtension(cert.get(), state_->cert.get(), NID_subject_alt_name,
                "DNS:localhost,IP:127.0.0.1" + (uri.empty() ? "" : ",URI:" + uri));

@@ -19,9 +19,12 @@ class TestCa {
   // A certificate for `common_name`, valid for "localhost" and 127.0.0.1; `uri`: a further subject
   // alternative name, unless empty.
   TlsFiles Sign(const std::string& common_name, const std::string& uri = "");
+  // One whose time was over an hour ago.
+  TlsFiles SignExpired(const std::string& common_name);
 
  private:
   struct State;
+  TlsFiles Issue(const std::string& common_name, const std::string& uri, long end_s);
   std::unique_ptr<State> state_;
   ScratchFolder folder_;
   int count_ = 0;
