@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/encode.h"
-#include "agent/names.h"
 #include "agent/remedy.h"
 #include "agent/why.h"
 #include "base/status_macros.h"
@@ -136,12 +135,6 @@ pb::StatusReply DescribeStatus(const NodeAgent& agent, const std::string& versio
 
 pb::EndpointsReply DescribeEndpoints(const NodeAgent& agent) {
   const datapath::DesiredState& desired = agent.state().desired();
-  std::map<IpAddress, uint64_t> connections;
-  (void)agent.datapath().ForEachConnection([&](const datapath::Connection& connection) {
-    ++connections[connection.client];
-    ++connections[connection.translated ? connection.translated_server : connection.server];
-    return true;
-  });
   auto add_policies = [&](const std::string& set, auto add) {
     auto found = desired.sets.find(set);
     if (found == desired.sets.end()) return;
@@ -157,10 +150,7 @@ pb::EndpointsReply DescribeEndpoints(const NodeAgent& agent) {
     to->set_sandbox(key.substr(0, slash));
     to->set_interface(slash == std::string::npos ? "" : key.substr(slash + 1));
     to->set_host_interface(endpoint.host_interface);
-    for (const IpAddress& address : endpoint.addresses) {
-      to->add_addresses(address.ToBytes());
-      to->set_connections(to->connections() + connections[address]);
-    }
+    for (const IpAddress& address : endpoint.addresses) to->add_addresses(address.ToBytes());
     to->set_mac(std::string(endpoint.mac.begin(), endpoint.mac.end()));
     to->set_state(endpoint.policy_known ? "ready" : "waiting for policy");
     to->set_ingress_set(endpoint.ingress_set);
@@ -211,15 +201,10 @@ pb::ServicesReply DescribeServices(const NodeAgent& agent) {
   return reply;
 }
 
-absl::StatusOr<std::vector<pb::ConntrackEntry>> DescribeConntrack(const NodeAgent& agent,
-                                                                  const FlowFilter& filter) {
-  const AddressNames names(agent.state(), agent.node());
-  std::vector<pb::ConntrackEntry> entries;
-  RETURN_IF_ERROR(agent.datapath().ForEachConnection([&](const datapath::Connection& connection) {
-    if (filter.Matches(AsEvent(connection, names))) entries.push_back(EncodeConnection(connection, names));
-    return true;
-  }));
-  return entries;
+std::optional<pb::ConntrackEntry> DescribeConnection(const datapath::Connection& connection,
+                                                     const AddressNames& names, const FlowFilter& filter) {
+  if (!filter.Matches(AsEvent(connection, names))) return std::nullopt;
+  return EncodeConnection(connection, names);
 }
 
 absl::StatusOr<pb::WhyReply> DescribeWhy(const NodeAgent& agent, const pb::WhyRequest& request) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -15,7 +16,6 @@
 namespace fairlead::datapath {
 namespace {
 
-constexpr uint32_t kBatch = 4096;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 
 int Fd(const std::map<std::string, int>& maps, const std::string& name) {
@@ -77,43 +77,41 @@ Connection Translate(const fl_ct_record& record, const fl_ct_table& table, uint3
 
 }  // namespace
 
-absl::Status ReadConnections(const std::map<std::string, int>& maps,
-                             const std::function<std::string(uint32_t)>& service_name,
-                             const std::function<bool(const Connection&)>& visit) {
+absl::StatusOr<uint32_t> ReadConnections(const std::map<std::string, int>& maps,
+                                         const std::function<std::string(uint32_t)>& service_name,
+                                         uint32_t place, uint32_t limit,
+                                         const std::function<void(const Connection&)>& visit) {
   const fl_ct_table table = ReadTable(maps);
+  if (place >= table.fresh) return 0;
   const uint32_t now = JiffiesNow(table);
-  std::vector<uint32_t> keys(kBatch);
-  std::vector<fl_ct_record> records(kBatch);
-  uint32_t position = 0;
-  bool first = true;
-  for (uint32_t seen = 0; seen < table.fresh;) {
-    uint32_t count = kBatch;
-    LIBBPF_OPTS(bpf_map_batch_opts, options);
-    const int result = bpf_map_lookup_batch(Fd(maps, "ct_record"), first ? nullptr : &position, &position,
-                                            keys.data(), records.data(), &count, &options);
-    const int error = result == 0 ? 0 : errno;
-    if (error != 0 && error != ENOENT) return BpfError(error, "read the connection table");
-    first = false;
-    for (uint32_t i = 0; i < count; ++i) {
-      if (!IsLive(records[i])) continue;
-      Connection connection = Translate(records[i], table, now);
-      if ((records[i].life.flags & FL_CT_TRANSLATED) != 0) {
-        fl_ct_translation translation{};
-        if (bpf_map_lookup_elem(Fd(maps, "ct_translation"), &keys[i], &translation) == 0) {
-          connection.translated = true;
-          connection.translated_client = FromAbi(translation.client);
-          connection.translated_server = FromAbi(translation.server);
-          connection.translated_client_port = ntohs(translation.client_port);
-          connection.translated_server_port = ntohs(translation.server_port);
-          connection.service = service_name(translation.service);
-        }
+  uint32_t count = std::min(limit, table.fresh - place);
+  std::vector<uint32_t> slots(count);
+  std::vector<fl_ct_record> records(count);
+  uint32_t before = place - 1;  // the kernel begins behind it
+  uint32_t last = 0;
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  const int result = bpf_map_lookup_batch(Fd(maps, "ct_record"), place == 0 ? nullptr : &before, &last,
+                                          slots.data(), records.data(), &count, &options);
+  const int error = result == 0 ? 0 : errno;
+  if (error != 0 && error != ENOENT) return BpfError(error, "read the connection table");
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!IsLive(records[i])) continue;
+    Connection connection = Translate(records[i], table, now);
+    if ((records[i].life.flags & FL_CT_TRANSLATED) != 0) {
+      fl_ct_translation translation{};
+      if (bpf_map_lookup_elem(Fd(maps, "ct_translation"), &slots[i], &translation) == 0) {
+        connection.translated = true;
+        connection.translated_client = FromAbi(translation.client);
+        connection.translated_server = FromAbi(translation.server);
+        connection.translated_client_port = ntohs(translation.client_port);
+        connection.translated_server_port = ntohs(translation.server_port);
+        connection.service = service_name(translation.service);
       }
-      if (!visit(connection)) return absl::OkStatus();
     }
-    seen += count;
-    if (error == ENOENT || count == 0) break;
+    visit(connection);
   }
-  return absl::OkStatus();
+  const bool over = error == ENOENT || count == 0 || place + count >= table.fresh;
+  return over ? 0 : place + count;
 }
 
 uint64_t CountConnections(const std::map<std::string, int>& maps) {

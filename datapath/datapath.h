@@ -181,8 +181,11 @@ class Datapath {
   virtual std::vector<Feature> Features() const = 0;
   virtual std::vector<ReasonCount> Drops() const = 0;
   virtual std::vector<SetState> Sets() const = 0;
-  // Calls `visit` for every connection; stops when it returns false.
-  virtual absl::Status ForEachConnection(const std::function<bool(const Connection&)>& visit) const = 0;
+  // Visits the connections in the `limit` places of the table from `place` on (0: from its beginning), and
+  // returns the place to go on from, or 0 at the end. So a full table is read in short steps: a connection
+  // that lives from the first of them to the last is visited once.
+  virtual absl::StatusOr<uint32_t> ReadConnections(
+      uint32_t place, uint32_t limit, const std::function<void(const Connection&)>& visit) const = 0;
 
   // Becomes readable when many events wait; few of them wake nobody, so ReadEvents is due now and then.
   virtual int events_fd() const = 0;

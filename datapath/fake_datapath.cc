@@ -2,6 +2,8 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace fairlead::datapath {
@@ -111,11 +113,15 @@ std::vector<SetState> FakeDatapath::Sets() const {
   return sets;
 }
 
-absl::Status FakeDatapath::ForEachConnection(const std::function<bool(const Connection&)>& visit) const {
-  for (const Connection& connection : connections) {
-    if (!visit(connection)) break;
+absl::StatusOr<uint32_t> FakeDatapath::ReadConnections(
+    uint32_t place, uint32_t limit, const std::function<void(const Connection&)>& visit) const {
+  const size_t end = std::min(connections.size(), size_t{place} + limit);
+  for (size_t i = place; i < end; ++i) visit(connections[i]);
+  if (end > place) {
+    connections_read += end - place;
+    longest_read = std::max<uint64_t>(longest_read, end - place);
   }
-  return absl::OkStatus();
+  return end < connections.size() ? static_cast<uint32_t>(end) : 0;
 }
 
 void FakeDatapath::AddEvent(const FlowEvent& event) {

@@ -36,6 +36,9 @@ class FakeDatapath : public Datapath {
   absl::Status apply_status, attach_status, explain_status, mark_status;
   Explanation explanation;
   std::vector<Connection> connections;
+  // Of ReadConnections: connections visited so far, and by the call that visited the most.
+  mutable uint64_t connections_read = 0;
+  mutable uint64_t longest_read = 0;
 
   void AddEvent(const FlowEvent& event);
 
@@ -55,7 +58,8 @@ class FakeDatapath : public Datapath {
   std::vector<Feature> Features() const override { return {{"tcx", true, "attaching to devices"}}; }
   std::vector<ReasonCount> Drops() const override { return {}; }
   std::vector<SetState> Sets() const override;
-  absl::Status ForEachConnection(const std::function<bool(const Connection&)>& visit) const override;
+  absl::StatusOr<uint32_t> ReadConnections(
+      uint32_t place, uint32_t limit, const std::function<void(const Connection&)>& visit) const override;
   int events_fd() const override { return events_fd_.get(); }
   int ReadEvents(int limit, const std::function<void(const FlowEvent&)>& visit) override;
 

@@ -247,9 +247,10 @@ std::vector<SetState> KernelDatapath::Sets() const {
   return states;
 }
 
-absl::Status KernelDatapath::ForEachConnection(const std::function<bool(const Connection&)>& visit) const {
-  return ReadConnections(
-      object_->Maps(), [&](uint32_t number) { return reconciler_->services().NameOf(number); }, visit);
+absl::StatusOr<uint32_t> KernelDatapath::ReadConnections(
+    uint32_t place, uint32_t limit, const std::function<void(const Connection&)>& visit) const {
+  const auto service_name = [this](uint32_t number) { return reconciler_->services().NameOf(number); };
+  return datapath::ReadConnections(object_->Maps(), service_name, place, limit, visit);
 }
 
 int KernelDatapath::events_fd() const {

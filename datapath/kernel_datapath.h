@@ -46,7 +46,8 @@ class KernelDatapath : public Datapath {
   std::vector<Feature> Features() const override;
   std::vector<ReasonCount> Drops() const override;
   std::vector<SetState> Sets() const override;
-  absl::Status ForEachConnection(const std::function<bool(const Connection&)>& visit) const override;
+  absl::StatusOr<uint32_t> ReadConnections(
+      uint32_t place, uint32_t limit, const std::function<void(const Connection&)>& visit) const override;
   int events_fd() const override;
   int ReadEvents(int limit, const std::function<void(const FlowEvent&)>& visit) override;
 

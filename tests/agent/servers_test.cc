@@ -41,6 +41,10 @@ class OnePod : public EndpointSource {
   absl::Status Reconcile() override { return absl::OkStatus(); }
 };
 
+// Some 6 MB on the wire: more than what is on its way to a client that does not read.
+constexpr uint32_t kManyConnections = 20'000;
+constexpr uint32_t kLongestRead = 4096;
+
 class ServersTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -73,6 +77,21 @@ class ServersTest : public ::testing::Test {
       push.changes = {ConfigOf("node-1"), GroupOf("g", {"10.0.0.1/32"}), SetOf("s", "g"),
                       PodOf("uid-1", "cart-0", "s"), ServiceOf("cart", {"10.244.1.5"})};
       EXPECT_TRUE(agent_.OnPush(std::move(push)).empty());
+    });
+  }
+
+  // Each of the pod cart-0; `bytes` tells them apart.
+  void FillConntrack() {
+    OnLoop([this] {
+      const datapath::Connection connection{.protocol = 6,
+                                            .client = Address("10.244.1.5"),
+                                            .server = Address("2001:db8::1"),
+                                            .translated = true,
+                                            .translated_client = Address("2001:db8::2"),
+                                            .translated_server = Address("2001:db8::3"),
+                                            .service = std::string(200, 's')};
+      datapath_.connections.assign(kManyConnections, connection);
+      for (uint32_t i = 0; i < kManyConnections; ++i) datapath_.connections[i].bytes = i;
     });
   }
 
@@ -207,6 +226,48 @@ TEST_F(ServersTest, ConntrackIsFilteredAndNamed) {
   EXPECT_EQ(entry.destination_port(), 53u);
   EXPECT_EQ(entry.source_name(), "shop/cart-0");
   EXPECT_FALSE(reader->Read(&entry));
+}
+
+TEST_F(ServersTest, AFullConntrackIsReadInSteps) {
+  PushBasics();
+  FillConntrack();
+  auto reader = introspect_->Conntrack(&context_, {});
+  pb::ConntrackEntry entry;
+  uint32_t expected = 0;
+  while (reader->Read(&entry)) {
+    ASSERT_EQ(entry.bytes(), expected) << "every connection once, in the table's order";
+    ++expected;
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_EQ(expected, kManyConnections);
+  EXPECT_LE(datapath_.longest_read, kLongestRead);
+}
+
+TEST_F(ServersTest, AClientThatDoesNotReadConntrackHoldsNothingUp) {
+  PushBasics();
+  FillConntrack();
+  auto reader = introspect_->Conntrack(&context_, {});
+  pb::ConntrackEntry entry;
+  ASSERT_TRUE(reader->Read(&entry));
+  grpc::ClientContext meanwhile;
+  meanwhile.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  pb::StatusReply reply;
+  EXPECT_TRUE(introspect_->Status(&meanwhile, {}, &reply).ok());
+  context_.TryCancel();
+  while (reader->Read(&entry)) continue;
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  grpc_.reset();  // the server's end is over as well
+  EXPECT_LT(datapath_.connections_read, kManyConnections) << "what nobody reads is not made ready";
+}
+
+TEST_F(ServersTest, EndpointsCountTheirConnectionsInSteps) {
+  PushBasics();
+  FillConntrack();
+  pb::EndpointsReply reply;
+  ASSERT_TRUE(introspect_->Endpoints(&context_, {}, &reply).ok());
+  ASSERT_EQ(reply.endpoints_size(), 1);
+  EXPECT_EQ(reply.endpoints(0).connections(), kManyConnections);
+  EXPECT_LE(datapath_.longest_read, kLongestRead);
 }
 
 TEST_F(ServersTest, FlowsGiveTheLastAndThenFollow) {

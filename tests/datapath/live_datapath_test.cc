@@ -2,16 +2,19 @@
 #include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <chrono>
 
+#include "absl/strings/str_cat.h"
 #include "datapath/hook_strategy.h"
 #include "tests/datapath/lab_node.h"
 
 namespace fairlead::datapath {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -186,6 +189,38 @@ TEST_P(LiveDatapath, AConnectionThatIsNoLongerAdmittedEndsWithItsNextPacket) {
   EXPECT_EQ(Receive(server.get(), kRefusedMs), "");
 }
 
+TEST_P(LiveDatapath, ConnectionsAreReadInStepsOfAnySize) {
+  AttachPods();
+  Apply(WithService(true));
+  const UniqueFd listener = ListenTcp(node_->pod("b").netns.get(), Address("b", true), kPort);
+  std::vector<UniqueFd> clients;
+  for (const bool through_service : {false, true, false}) {
+    clients.push_back(ConnectTcp(node_->pod("a").netns.get(),
+                                 through_service ? ServiceAddress(true) : Address("b", true),
+                                 through_service ? 80 : kPort));
+    ASSERT_TRUE(clients.back().valid());
+  }
+  auto read = [&](uint32_t step) {
+    std::vector<std::string> found;
+    uint32_t place = 0;
+    do {
+      auto next = datapath_->ReadConnections(place, step, [&](const Connection& connection) {
+        if (connection.client != Address("a", true) || connection.protocol != IPPROTO_TCP) return;
+        found.push_back(absl::StrCat(connection.client_port, " to ", connection.server.ToString(), " ",
+                                     connection.translated ? connection.translated_server.ToString() : "-",
+                                     " ", connection.service));
+      });
+      EXPECT_TRUE(next.ok()) << next.status();
+      place = next.value_or(0);
+    } while (place != 0);
+    return found;
+  };
+  const std::vector<std::string> all = read(options_.max_connections);
+  ASSERT_EQ(all.size(), clients.size());
+  EXPECT_THAT(all, Contains(HasSubstr("10.96.0.10 " + Address("b", true).ToString() + " test/web")));
+  for (const uint32_t step : {1u, 2u, 3u}) EXPECT_EQ(read(step), all) << "in steps of " << step;
+}
+
 TEST_P(LiveDatapath, ARestartLosesNoConnectionAndNoPolicy) {
   AttachPods();
   const DesiredState state = Restricted({IpPrefix::Host(Address("a", true))});
@@ -355,7 +390,9 @@ TEST_P(LiveDatapath, ExplainingTouchesNoState) {
   EXPECT_EQ(answer->origin->place, "spec.ingress[0]");
   EXPECT_EQ(answer->stages.back().detail, "to pod test/b on this node");
   int connections = 0;
-  EXPECT_TRUE(datapath_->ForEachConnection([&](const Connection&) { return ++connections > 0; }).ok());
+  EXPECT_TRUE(
+      datapath_->ReadConnections(0, options_.max_connections, [&](const Connection&) { ++connections; })
+          .ok());
   EXPECT_EQ(connections, 0);
 }
 

@@ -165,12 +165,12 @@ TEST_P(SocketLevelTest, TheSocketBelievesToTalkToTheServiceAndItsPacketsBearTheB
   EXPECT_EQ(PeerOf(pair.client.get()), Words(Vip(), kServicePort));
   int connections = 0;
   ASSERT_TRUE(datapath_
-                  ->ForEachConnection([&](const Connection& connection) {
-                    ++connections;
-                    EXPECT_FALSE(connection.translated);
-                    EXPECT_EQ(connection.server, Pod("b"));
-                    return true;
-                  })
+                  ->ReadConnections(0, options_.max_connections,
+                                    [&](const Connection& connection) {
+                                      ++connections;
+                                      EXPECT_FALSE(connection.translated);
+                                      EXPECT_EQ(connection.server, Pod("b"));
+                                    })
                   .ok());
   EXPECT_EQ(connections, 1);
 }
