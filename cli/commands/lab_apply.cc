@@ -2,6 +2,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -21,12 +22,27 @@ struct ApplyOptions {
   double timeout_s = 30;
 };
 
-void Print(const std::vector<lab::Applied>& applied, const Style& style) {
+// `refused`: files of the lab's store that hold something wrong.
+void Print(const std::vector<lab::Applied>& applied, const std::set<std::string>& refused,
+           const Style& style) {
   for (const lab::Applied& entry : applied) {
+    if (refused.contains(entry.file)) {
+      std::cout << style.Paint(Tone::kName, entry.document.Describe()) << " "
+                << style.Paint(Tone::kBad, "refused") << "\n";
+      continue;
+    }
     const bool changed = entry.change != lab::Change::kUnchanged && entry.change != lab::Change::kNotFound;
     std::cout << style.Paint(Tone::kName, entry.document.Describe()) << " "
               << style.Paint(changed ? Tone::kGood : Tone::kFaint, lab::ToString(entry.change)) << "\n";
   }
+}
+
+std::set<std::string> FilesOf(const std::vector<Refused>& refused) {
+  std::set<std::string> files;
+  for (const Refused& object : refused) {
+    if (!object.where.empty()) files.insert(lab::ManifestStore::FileOf(object.where));
+  }
+  return files;
 }
 
 bool AnyChange(const std::vector<lab::Applied>& applied) {
@@ -75,16 +91,25 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
   lab::ManifestStore store{lab::Paths(plan.name)};
   const int64_t begin_ns = SystemClock().MonotonicNs();
   ASSIGN_OR_RETURN(const std::vector<lab::Applied> applied, (store.*operation)(documents));
-  Print(applied, context.style());
-  if (AnyChange(applied) && !options.no_wait) {
+  const bool wait = AnyChange(applied) && !options.no_wait;
+  absl::Status held;
+  if (wait) {
     const auto written_us = static_cast<uint64_t>(SystemClock().WallNs() / 1000);
-    RETURN_IF_ERROR(WaitUntilHeld(plan, std::max(before + 1, written_us), options.timeout_s));
+    held = WaitUntilHeld(plan, std::max(before + 1, written_us), options.timeout_s);
+  }
+  const std::vector<Refused> refused = ListRefused(plan);
+  // What has not been looked at yet may be refused for what it was before.
+  const bool judged = held.ok() && !options.no_wait;
+  Print(applied, judged ? FilesOf(refused) : std::set<std::string>{}, context.style());
+  RETURN_IF_ERROR(held);
+  if (wait) {
     const double ms = static_cast<double>(SystemClock().MonotonicNs() - begin_ns) / 1e6;
     std::cout << context.style().Paint(Tone::kFaint,
                                        absl::StrFormat("in force on every node after %.0f ms", ms))
               << "\n";
   }
-  return ReportRefused(plan, context) == 0 ? 0 : kFailed;
+  PrintRefused(plan, refused, context);
+  return refused.empty() ? 0 : kFailed;
 }
 
 std::shared_ptr<ApplyOptions> AddOptions(CLI::App* app, Context& context) {

@@ -70,25 +70,28 @@ Settled LookWhetherSettled(const lab::Plan& plan, uint64_t at_least_watermark) {
   return {.done = true};
 }
 
-int ReportRefused(const lab::Plan& plan, const Context& context) {
-  const lab::Paths paths(plan.name);
-  const Style style = context.error_style();
-  const lab::ManifestStore store(paths);
-  int refused = 0;
-  const auto print = [&](const std::string& object, const std::string& where, const std::string& message) {
-    ++refused;
-    std::cerr << style.Paint(Tone::kBad, "refused") << " " << object
-              << (where.empty() ? "" : absl::StrCat(" (", store.SourceOf(where), ")")) << ": " << message
-              << "\n";
-  };
-  const auto status = IntrospectClient("unix:" + paths.controller_socket()).Status();
-  if (!status.ok()) return 0;
-  for (const auto& object : status->rejected()) print(object.object(), object.where(), object.message());
+std::vector<Refused> ListRefused(const lab::Plan& plan) {
+  const auto status = IntrospectClient("unix:" + lab::Paths(plan.name).controller_socket()).Status();
+  if (!status.ok()) return {};
+  std::vector<Refused> refused;
+  for (const auto& object : status->rejected()) {
+    refused.push_back({object.object(), object.where(), object.message()});
+  }
   for (const auto& agent : status->agents()) {
     for (const auto& error : agent.errors())
-      print(error.name(), "", absl::StrCat(agent.node(), ": ", error.message()));
+      refused.push_back({error.name(), "", absl::StrCat(agent.node(), ": ", error.message())});
   }
   return refused;
+}
+
+void PrintRefused(const lab::Plan& plan, const std::vector<Refused>& refused, const Context& context) {
+  const Style style = context.error_style();
+  const lab::ManifestStore store{lab::Paths(plan.name)};
+  for (const Refused& object : refused) {
+    std::cerr << style.Paint(Tone::kBad, "refused") << " " << object.object
+              << (object.where.empty() ? "" : absl::StrCat(" (", store.SourceOf(object.where), ")")) << ": "
+              << object.message << "\n";
+  }
 }
 
 void AddLabKubelet(CLI::App& lab, Context& context) {

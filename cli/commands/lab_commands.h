@@ -36,7 +36,14 @@ struct Settled {
   std::string waiting_for;  // when not done
 };
 Settled LookWhetherSettled(const lab::Plan& plan, uint64_t at_least_watermark);
-// Objects that the controller or an agent refuses, printed a line each with the reason; how many.
-int ReportRefused(const lab::Plan& plan, const Context& context);
+// An object that the controller or an agent refuses.
+struct Refused {
+  std::string object;  // "NetworkPolicy shop/cart"
+  std::string where;   // file and line in the lab's store; empty: an agent refuses it
+  std::string message;
+};
+std::vector<Refused> ListRefused(const lab::Plan& plan);
+// A line each, with the reason.
+void PrintRefused(const lab::Plan& plan, const std::vector<Refused>& refused, const Context& context);
 
 }  // namespace fairlead::cli

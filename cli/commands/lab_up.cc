@@ -153,7 +153,7 @@ absl::StatusOr<int> Up(const UpOptions& options, const Context& context) {
   ASSIGN_OR_RETURN(const lab::NodePods pods, lab::LoadPods(plan));
   progress.Done("pods",
                 options.no_wait ? "starting in the background" : absl::StrCat(pods.pods.size(), " running"));
-  ReportRefused(plan, context);
+  PrintRefused(plan, ListRefused(plan), context);
   std::cout << "lab '" << plan.name << "' is up after " << absl::StrFormat("%.1f s", progress.total_s())
             << "; next: fairlead lab matrix, fairlead status\n";
   return 0;

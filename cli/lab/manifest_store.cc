@@ -196,14 +196,14 @@ absl::StatusOr<std::vector<Applied>> ManifestStore::Apply(const std::vector<Docu
     const bool had_other = fs::exists(other_path);
     sources[file] = document.source;
     if (before.ok() && absl::StripAsciiWhitespace(*before) == absl::StripAsciiWhitespace(text)) {
-      applied.push_back({document, Change::kUnchanged});
+      applied.push_back({document, Change::kUnchanged, file});
       continue;
     }
     // Before the file, for whoever explains the controller's complaint about it.
     RETURN_IF_ERROR(SaveSources(sources));
     RETURN_IF_ERROR(WriteFileAtomically(path, text, paths_.dir));
     if (had_other) replaced.push_back(other_path);
-    applied.push_back({document, before.ok() || had_other ? Change::kConfigured : Change::kCreated});
+    applied.push_back({document, before.ok() || had_other ? Change::kConfigured : Change::kCreated, file});
   }
   for (const std::string& path : replaced) fs::remove(path);
   return applied;
@@ -218,19 +218,23 @@ absl::StatusOr<std::vector<Applied>> ManifestStore::Delete(const std::vector<Doc
       removed |= fs::remove(absl::StrCat(paths_.manifests(), "/", StemOf(document), extension), error);
       if (error) return ErrnoError(error.value(), absl::StrCat("delete ", document.Describe()));
     }
-    applied.push_back({document, removed ? Change::kDeleted : Change::kNotFound});
+    applied.push_back({document, removed ? Change::kDeleted : Change::kNotFound, ""});
   }
   return applied;
 }
 
-std::string ManifestStore::SourceOf(const std::string& where) const {
+std::string ManifestStore::FileOf(const std::string& where) {
   const size_t slash = where.rfind('/');
   const std::string base = slash == std::string::npos ? where : where.substr(slash + 1);
-  const size_t colon = base.find(':');
+  return base.substr(0, base.find(':'));
+}
+
+std::string ManifestStore::SourceOf(const std::string& where) const {
   const std::map<std::string, std::string> sources = LoadSources();
-  const auto found = sources.find(base.substr(0, colon));
+  const auto found = sources.find(FileOf(where));
   if (found == sources.end()) return where;
-  return found->second + (colon == std::string::npos ? "" : base.substr(colon));
+  const size_t colon = where.find(':', where.rfind('/') + 1);
+  return found->second + (colon == std::string::npos ? "" : where.substr(colon));
 }
 
 std::map<std::string, std::string> ManifestStore::LoadSources() const {

@@ -40,6 +40,7 @@ const char* ToString(Change change);
 struct Applied {
   Document document;
   Change change;
+  std::string file;  // in the store; empty when it is not there any more
 };
 
 class ManifestStore {
@@ -48,6 +49,8 @@ class ManifestStore {
 
   absl::StatusOr<std::vector<Applied>> Apply(const std::vector<Document>& documents);
   absl::StatusOr<std::vector<Applied>> Delete(const std::vector<Document>& documents);
+  // "networkpolicy.shop.cart.yaml" of "/run/.../networkpolicy.shop.cart.yaml:12".
+  static std::string FileOf(const std::string& where);
   // "networkpolicy.shop.cart.yaml:12" of the store, as the user knows it: "shop.yaml:12".
   std::string SourceOf(const std::string& where) const;
 

@@ -100,10 +100,19 @@ TEST(LifecycleTest, ABadVersionOfAPolicyLeavesTheGoodOneInForce) {
   ASSERT_TRUE(lab.up());
   const std::string target = Lab::At(lab.Address("pod", "default/one"), 80);
   EXPECT_EQ(lab.ProbeBriefly("default/two", target), "timeout");
-  const Output apply =
-      lab.Fairlead({"lab", "apply", "-f", "-"}, Policy("default", "p", "  podSelector: nonsense\n"));
-  EXPECT_NE(apply.exit_code, 0);
-  EXPECT_THAT(apply.err, HasSubstr("refused"));
+  const std::string bad = Policy("default", "p", "  podSelector: nonsense\n");
+  const Output apply = lab.Fairlead({"lab", "apply", "-f", "-"},
+                                    bad + Policy("default", "q", "  podSelector: {matchLabels: {app: q}}\n"));
+  EXPECT_EQ(apply.exit_code, 1);
+  EXPECT_THAT(apply.err, HasSubstr("refused NetworkPolicy default/p (stdin:"));
+  EXPECT_THAT(apply.err, HasSubstr("podSelector"));
+  EXPECT_THAT(apply.out, HasSubstr("networkpolicy default/p refused\n"));
+  EXPECT_THAT(apply.out, HasSubstr("networkpolicy default/q created\n"));
+  EXPECT_THAT(lab.Fairlead({"lab", "apply", "-f", "-"}, bad).out,
+              HasSubstr("networkpolicy default/p refused\n"))
+      << "unchanged, and refused still";
+  EXPECT_THAT(lab.Fairlead({"lab", "apply", "-f", "-"}, Policy("default", "p", "  podSelector: {}\n")).out,
+              HasSubstr("networkpolicy default/p configured\n"));
   EXPECT_EQ(lab.ProbeBriefly("default/two", target), "timeout");
 }
 
