@@ -33,6 +33,12 @@ BackendAddress BackendStore::At(uint32_t index) const {
   return {FromAbi(backend.address), ntohs(backend.port)};
 }
 
+std::vector<BackendAddress> BackendStore::InRange(uint32_t first, uint32_t count) const {
+  std::vector<BackendAddress> backends;
+  for (const uint32_t index : IdsAt(first, count)) backends.push_back(At(index));
+  return backends;
+}
+
 BackendIds BackendStore::IdsAt(uint32_t first, uint32_t count) const {
   BackendIds ids;
   for (uint32_t i = 0; i < count; ++i) ids.push_back(ids_.Get(first + i));

@@ -43,6 +43,7 @@ class BackendStore {
   void ReleaseRange(uint32_t first, uint32_t count);
 
   BackendAddress At(uint32_t index) const;
+  std::vector<BackendAddress> InRange(uint32_t first, uint32_t count) const;
   bool HasGarbage() const { return indexes_.HasQuarantine() || spans_.HasQuarantine(); }
   void Reclaim();
   absl::Status Verify();

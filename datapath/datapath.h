@@ -116,7 +116,8 @@ struct ExplainRequest {
 };
 
 struct ExplainStage {
-  std::string name;  // "source check", "conntrack", "service", "egress policy", "ingress policy", "route"
+  std::string name;  // "socket level", "source check", "conntrack", "service", "egress policy", "ingress
+                     // policy", "route"
   bool passed = false;
   std::string detail;  // the deciding entry in words
   std::string entry;   // map and key, for bpftool

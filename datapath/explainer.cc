@@ -14,6 +14,7 @@
 #include "datapath/bpf_error.h"
 #include "datapath/flow_names.h"
 #include "datapath/made_packet.h"
+#include "datapath/socket_hooks.h"
 #include "datapath/trace_words.h"
 
 namespace fairlead::datapath {
@@ -35,11 +36,14 @@ class Names : public TraceNames {
   std::string Pod(uint32_t endpoint) const override { return PodName(endpoint, state_); }
   std::string Node(uint32_t index) const override { return state_.topology().NodeName(index); }
   std::string Service(uint32_t number) const override { return state_.services().NameOf(number); }
-  std::string Backend(uint32_t index) const override {
-    const BackendAddress backend = state_.services().BackendAt(index);
-    const std::string address = backend.address.is_v4() ? backend.address.ToString()
-                                                        : absl::StrCat("[", backend.address.ToString(), "]");
-    return absl::StrCat(address, ":", backend.port);
+  std::string Backend(uint32_t index) const override { return Words(state_.services().BackendAt(index)); }
+  std::vector<std::string> Backends(const IpAddress& address, uint16_t port,
+                                    uint8_t protocol) const override {
+    std::vector<std::string> words;
+    for (const BackendAddress& backend : state_.services().BackendsAt(address, port, protocol)) {
+      words.push_back(Words(backend));
+    }
+    return words;
   }
   const policy::PolicySet* Rules(uint32_t generation) const override {
     for (const auto& [index, set] : state_.policy().sets().held()) {
@@ -56,6 +60,12 @@ class Names : public TraceNames {
   }
 
  private:
+  static std::string Words(const BackendAddress& backend) {
+    const std::string address = backend.address.is_v4() ? backend.address.ToString()
+                                                        : absl::StrCat("[", backend.address.ToString(), "]");
+    return absl::StrCat(address, ":", backend.port);
+  }
+
   const Reconciler& state_;
 };
 
@@ -79,6 +89,16 @@ fl_ct_key KeyOf(const ExplainRequest& request, uint16_t source_port) {
           .protocol = request.protocol};
 }
 
+std::vector<uint8_t> FrameOf(const ExplainRequest& request, const MacAddress& from, const MacAddress& to) {
+  return Frame({.source_mac = from,
+                .destination_mac = to,
+                .source = request.source,
+                .destination = request.destination,
+                .protocol = request.protocol,
+                .source_port = request.source_port,
+                .destination_port = request.destination_port});
+}
+
 }  // namespace
 
 absl::StatusOr<Explanation> Explainer::Explain(ExplainRequest request) {
@@ -86,17 +106,49 @@ absl::StatusOr<Explanation> Explainer::Explain(ExplainRequest request) {
     return absl::InvalidArgumentError(absl::StrCat("explain ", request.source.ToString(), " to ",
                                                    request.destination.ToString(), ": two families"));
   }
+  ASSIGN_OR_RETURN(const std::optional<Explanation> led, ExplainSocket(request));
+  if (!led) return ExplainPacket(request);
+  if (!led->allowed) return *led;
+  // The packet bears the backend's address from the start.
+  request.destination = led->destination;
+  request.destination_port = led->destination_port;
+  ASSIGN_OR_RETURN(Explanation explanation, ExplainPacket(request));
+  explanation.stages.insert(explanation.stages.begin(), led->stages.begin(), led->stages.end());
+  return explanation;
+}
+
+absl::StatusOr<std::optional<Explanation>> Explainer::ExplainSocket(const ExplainRequest& request) {
+  const fl_location* from = state_.topology().LocationOf(request.source);
+  if (from == nullptr || from->kind == FL_LOCATION_OTHER_NODE || !SocketsAsk(request.source.is_v4())) {
+    return std::nullopt;
+  }
+  const bool own = from->kind == FL_LOCATION_THIS_NODE;
+  // Any of our devices leads to the maps.
+  ASSIGN_OR_RETURN(Meeting meeting, own ? MeetingAtNodeDevice() : MeetingOf(request));
+  RETURN_IF_ERROR(UseTwinOf(meeting));
+  meeting.run.program = "socket_explain";
+  meeting.run.facts.own = own ? 1 : 0;
+  ExplainRequest asked = request;
+  if (asked.source_port == 0) asked.source_port = kFirstDynamicPort;
+  meeting.run.frame = FrameOf(asked, meeting.source_mac, meeting.destination_mac);
+  ASSIGN_OR_RETURN(const fl_trace trace, twin_->Run(meeting.run));
+  if (trace.count == 0) return std::nullopt;
+  return Translate(trace, Names(state_));
+}
+
+bool Explainer::SocketsAsk(bool v4) const {
+  for (const AttachedProgram& hook : ListSocketHooks(object_, link_dir_)) {
+    if (hook.program == (v4 ? "socket_connect4" : "socket_connect6")) return hook.ours;
+  }
+  return false;
+}
+
+absl::StatusOr<Explanation> Explainer::ExplainPacket(ExplainRequest request) {
   if (std::optional<Explanation> answer = Unjudged(request)) return *std::move(answer);
   ASSIGN_OR_RETURN(Meeting meeting, MeetingOf(request));
   RETURN_IF_ERROR(UseTwinOf(meeting));
   if (request.source_port == 0) request.source_port = FreePort(request);
-  meeting.run.frame = Frame({.source_mac = meeting.source_mac,
-                             .destination_mac = meeting.destination_mac,
-                             .source = request.source,
-                             .destination = request.destination,
-                             .protocol = request.protocol,
-                             .source_port = request.source_port,
-                             .destination_port = request.destination_port});
+  meeting.run.frame = FrameOf(request, meeting.source_mac, meeting.destination_mac);
   ASSIGN_OR_RETURN(const fl_trace trace, twin_->Run(meeting.run));
   return Translate(trace, Names(state_));
 }
@@ -134,16 +186,27 @@ absl::StatusOr<Explainer::Meeting> Explainer::MeetingOfNode(const ExplainRequest
 }
 
 absl::StatusOr<Explainer::Meeting> Explainer::MeetingFromElsewhere(const ExplainRequest& request) const {
-  const fl_pod_range* range = state_.topology().RangeOf(request.source);
+  const Topology& topology = state_.topology();
+  const fl_pod_range* range = topology.RangeOf(request.source);
+  uint32_t node = range == nullptr ? 0 : range->node;
+  // A node asks the pods of another through the tunnel, too.
+  const fl_location* from = topology.LocationOf(request.source);
+  const fl_location* to = topology.LocationOf(request.destination);
+  const bool to_pod = to != nullptr && to->kind == FL_LOCATION_LOCAL_POD;
+  if (to_pod && from != nullptr && from->kind == FL_LOCATION_OTHER_NODE) node = from->index;
   const uint32_t overlay = wiring_.facts().overlay_ifindex;
-  if (range != nullptr && range->node != 0 && overlay != 0) {
+  if (node != 0 && overlay != 0) {
     return Meeting{.run = {.program = "overlay_ingress",
                            .ifindex = overlay,
-                           .facts = {.outer_source = state_.topology().NodeAt(range->node).address}}};
+                           .facts = {.outer_source = topology.NodeAt(node).address}}};
   }
+  return MeetingAtNodeDevice();
+}
+
+absl::StatusOr<Explainer::Meeting> Explainer::MeetingAtNodeDevice() const {
   if (wiring_.devices().empty()) {
     return absl::FailedPreconditionError(
-        "explain: no device of the node is known that the packet could come from");
+        "explain: no device of the node is known that a packet could come from");
   }
   const netlink::Link& device = wiring_.devices().front();
   return Meeting{.run = {.program = "node_ingress", .ifindex = device.ifindex},
@@ -152,9 +215,13 @@ absl::StatusOr<Explainer::Meeting> Explainer::MeetingFromElsewhere(const Explain
 
 std::optional<Explanation> Explainer::Unjudged(const ExplainRequest& request) const {
   const fl_location* from = state_.topology().LocationOf(request.source);
-  if (from == nullptr || from->kind != FL_LOCATION_THIS_NODE) return std::nullopt;
+  const bool to_itself = request.source == request.destination;
+  const bool from_node = from != nullptr && from->kind == FL_LOCATION_THIS_NODE;
+  if (!from_node && !(to_itself && from != nullptr && from->kind == FL_LOCATION_LOCAL_POD)) {
+    return std::nullopt;
+  }
   const fl_location* to = state_.topology().LocationOf(request.destination);
-  if (to != nullptr && to->kind == FL_LOCATION_LOCAL_POD) return std::nullopt;
+  if (!to_itself && to != nullptr && to->kind == FL_LOCATION_LOCAL_POD) return std::nullopt;
   const fl_pod_range* range = state_.topology().RangeOf(request.destination);
   const bool to_remote_pod = to == nullptr && range != nullptr && range->node != 0;
   if (to_remote_pod && wiring_.facts().overlay_ifindex != 0) return std::nullopt;
@@ -164,6 +231,11 @@ std::optional<Explanation> Explainer::Unjudged(const ExplainRequest& request) co
                           .destination = request.destination,
                           .destination_port = request.destination_port};
   std::string detail = "the node's own traffic leaves by the node's routes; no policy of pods applies";
+  if (to != nullptr && to->kind == FL_LOCATION_THIS_NODE) {
+    detail = "to the node itself; no policy of pods applies";
+  } else if (to_itself) {
+    detail = "to the pod itself; the packet does not leave it";
+  }
   if (to_remote_pod) {
     explanation.next_node = state_.topology().NodeName(range->node);
     absl::StrAppend(&detail, "; to node ", explanation.next_node);

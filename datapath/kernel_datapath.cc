@@ -77,7 +77,7 @@ absl::Status KernelDatapath::Start() {
                    DeviceHooks::Open(*object_, ClsactStrategy(), use_tcx ? TcxStrategy(LinkDir()) : nullptr));
   hooks_ = std::make_unique<DeviceHooks>(std::move(hooks));
   node_sockets_ = std::make_unique<NodeSockets>(object_->MapFd("socket_choice"), object_->MapFd("backend"));
-  explainer_ = std::make_unique<Explainer>(*object_, *reconciler_, *hooks_, *wiring_);
+  explainer_ = std::make_unique<Explainer>(*object_, *reconciler_, *hooks_, *wiring_, LinkDir());
   if (!options_.cgroup_dir.empty()) {
     RETURN_IF_ERROR(AttachSocketHooks(*object_, options_.cgroup_dir, LinkDir()));
   }

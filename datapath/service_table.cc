@@ -295,13 +295,25 @@ std::string ServiceTable::NameOf(uint32_t number) const {
   return owner == owners_.end() ? "" : owner->second.substr(0, owner->second.find(':'));
 }
 
-std::string ServiceTable::NameAt(const IpAddress& address, uint16_t port, uint8_t protocol) const {
+const fl_frontend* ServiceTable::FrontendAt(const IpAddress& address, uint16_t port, uint8_t protocol) const {
   for (const IpAddress& at : {address, address.is_v4() ? IpAddress::FromV4(0) : IpAddress()}) {
     const fl_frontend* held =
         frontends_.Find({.address = ToAbi(at), .port = htons(port), .protocol = protocol});
-    if (held != nullptr) return NameOf(held->service);
+    if (held != nullptr) return held;
   }
-  return "";
+  return nullptr;
+}
+
+std::string ServiceTable::NameAt(const IpAddress& address, uint16_t port, uint8_t protocol) const {
+  const fl_frontend* held = FrontendAt(address, port, protocol);
+  return held == nullptr ? "" : NameOf(held->service);
+}
+
+std::vector<BackendAddress> ServiceTable::BackendsAt(const IpAddress& address, uint16_t port,
+                                                     uint8_t protocol) const {
+  const fl_frontend* held = FrontendAt(address, port, protocol);
+  if (held == nullptr) return {};
+  return backends_.InRange(held->first, held->count);
 }
 
 }  // namespace fairlead::datapath

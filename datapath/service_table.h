@@ -36,6 +36,8 @@ class ServiceTable {
   std::string NameOf(uint32_t number) const;
   // Of the front end that a packet to this address meets; node ports are found by any address.
   std::string NameAt(const IpAddress& address, uint16_t port, uint8_t protocol) const;
+  // Backends that it gives to new connections.
+  std::vector<BackendAddress> BackendsAt(const IpAddress& address, uint16_t port, uint8_t protocol) const;
   uint64_t backend_removals() const { return backends_.removals(); }
   BackendAddress BackendAt(uint32_t index) const { return backends_.At(index); }
 
@@ -76,6 +78,7 @@ class ServiceTable {
   absl::Status RemoveAbandoned();
   absl::Status RemoveFrontend(const fl_frontend_key& key);
   void Forget(const HolderName& holder);
+  const fl_frontend* FrontendAt(const IpAddress& address, uint16_t port, uint8_t protocol) const;
 
   BackendStore backends_;
   Table<MapId::kFrontend> frontends_;

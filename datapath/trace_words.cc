@@ -53,12 +53,34 @@ std::string ConntrackWords(const fl_trace_step& step) {
   return absl::StrCat("belongs to a known connection, ", StateName(step.state));
 }
 
+constexpr size_t kBackendsShown = 8;
+
+// ", one of 3: 10.244.1.5:80, ..."; nothing where there is no choice.
+std::string ChoiceWords(const fl_trace_step& step, const TraceNames& names) {
+  std::vector<std::string> backends = names.Backends(FromAbi(step.address), ntohs(step.port), step.protocol);
+  const size_t count = backends.size();
+  if (count < 2) return "";
+  std::string more;
+  if (count > kBackendsShown) {
+    backends.resize(kBackendsShown);
+    more = absl::StrCat(" and ", count - kBackendsShown, " more");
+  }
+  return absl::StrCat(", one of ", count, ": ", absl::StrJoin(backends, ", "), more);
+}
+
 std::string ServiceWords(const fl_trace_step& step, const TraceNames& names) {
-  const std::string service = Or(names.Service(step.service), AddressAndPort(step));
-  if (step.passed == 0) return absl::StrCat("service ", service, ": ", ReasonName(step.reason));
-  if (step.backend == 0) return absl::StrCat(AddressAndPort(step), " is no Service");
-  return absl::StrCat("service ", service, " (", AddressAndPort(step), ") -> backend ",
-                      names.Backend(step.backend));
+  const std::string at = AddressAndPort(step);
+  const std::string name = names.Service(step.service);
+  const std::string service =
+      name.empty() ? absl::StrCat("service ", at) : absl::StrCat("service ", name, " (", at, ")");
+  if (step.passed == 0) return absl::StrCat(service, ": ", ReasonName(step.reason));
+  return absl::StrCat(service, " -> backend ", names.Backend(step.backend), ChoiceWords(step, names));
+}
+
+// What a program that connects is told before there is any packet.
+std::string SocketWords(const fl_trace_step& step, const TraceNames& names) {
+  const std::string words = absl::StrCat("connect() finds ", ServiceWords(step, names));
+  return step.reason == FL_REASON_NO_ENDPOINTS ? absl::StrCat(words, "; it is refused at once") : words;
 }
 
 std::string OriginWords(const policy::RuleOrigin& origin) {
@@ -116,6 +138,8 @@ std::string Words(const fl_trace_step& step, const TraceNames& names, const poli
       return SourceWords(step, names);
     case FL_TRACE_CONNTRACK:
       return ConntrackWords(step);
+    case FL_TRACE_SOCKET:
+      return SocketWords(step, names);
     case FL_TRACE_SERVICE:
       return ServiceWords(step, names);
     case FL_TRACE_EGRESS_POLICY:

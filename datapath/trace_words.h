@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "datapath/abi/trace.h"
 #include "datapath/datapath.h"
@@ -19,6 +20,9 @@ class TraceNames {
   virtual std::string Service(uint32_t number) const = 0;
   // "10.244.1.5:8080 (pod shop/cart-0)"
   virtual std::string Backend(uint32_t index) const = 0;
+  // Those that a front end gives to new connections, likewise.
+  virtual std::vector<std::string> Backends(const IpAddress& address, uint16_t port,
+                                            uint8_t protocol) const = 0;
   // Rules of the set in force under a generation's index; nullptr when unknown.
   virtual const policy::PolicySet* Rules(uint32_t generation) const = 0;
   // "pods of team=shop", joined; "" for the class of no group.

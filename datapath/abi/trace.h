@@ -11,6 +11,7 @@
 
 /* X(constant, "name") in the order in which a packet meets them. */
 #define FL_TRACE_KINDS(X)               \
+  X(SOCKET, "socket level")             \
   X(PARSE, "parse")                     \
   X(SOURCE, "source check")             \
   X(CONNTRACK, "conntrack")             \
@@ -63,8 +64,8 @@ struct fl_trace_step {
   __u32 endpoint;   /* SOURCE: the sender's; policy: whose set; ROUTE: the receiver's */
   __u32 slot;       /* CONNTRACK: of the record, when found; TRANSLATION: likewise, twins make none */
   __u32 state;      /* CONNTRACK: enum fl_ct_state of what was found, FL_CT_FREE: nothing */
-  __u32 service;    /* SERVICE: fl_frontend.service; TRANSLATION: likewise */
-  __u32 backend;    /* SERVICE: index into "backend" */
+  __u32 service;    /* SOCKET, SERVICE: fl_frontend.service; TRANSLATION: likewise */
+  __u32 backend;    /* SOCKET, SERVICE: index into "backend" */
   __u32 set;        /* policy: index into "policy_set" */
   __u32 generation; /* policy: index into "policy_generation" */
   __u32 rule;       /* policy: index within the set, FL_NO_RULE: the set is open or nothing matched */
@@ -73,8 +74,8 @@ struct fl_trace_step {
   __u32 port_row;
   __u32 hop;        /* ROUTE: enum fl_hop */
   __u32 node;       /* ROUTE: index into "node" */
-  struct fl_address address; /* net; SOURCE: source; SERVICE: key; policy: peer; ROUTE: destination */
-  __be16 port;      /* net; SERVICE: key; policy: destination port */
+  struct fl_address address; /* net; SOURCE: source; SOCKET, SERVICE: key; policy: peer; ROUTE: destination */
+  __be16 port;      /* net; SOCKET, SERVICE: key; policy: destination port */
   __u8 protocol;
   __u8 pad;
 };
@@ -101,7 +102,7 @@ FL_ABI_SIZE(fl_trace, 64 + FL_MAX_TRACE_STEPS * 80);
 
 struct fl_explain_input {
   struct fl_address outer_source; /* net; of the tunnel packet, for OVERLAY_INGRESS */
-  __u32 own;                      /* 1: the node itself sent it (POD_INGRESS) */
+  __u32 own;                      /* 1: the node itself sent it (POD_INGRESS), its socket asks (SOCKET) */
 };
 FL_ABI_SIZE(fl_explain_input, 20);
 

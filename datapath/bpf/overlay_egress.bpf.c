@@ -26,5 +26,8 @@ int overlay_egress(struct __sk_buff *ctx) {
   if (!reason) reason = aim_tunnel(ctx, s->flow.to.node);
   struct fl_config *c = only_entry(&config);
   if (!reason) reason = c ? write_overlay_macs(ctx, c) : FL_REASON_INTERNAL;
-  return reason ? drop(s, reason) : TC_ACT_OK;
+  trace_route(&s->flow, reason);
+  if (reason) return drop(s, reason);
+  trace_end(&s->flow, &s->flow.out, FL_REASON_FORWARDED);
+  return TC_ACT_OK;
 }

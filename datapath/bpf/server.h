@@ -12,9 +12,10 @@
 #include "datapath/bpf/service.h"
 #include "datapath/bpf/topology.h"
 
-static __always_inline void trace_service(const struct service_question *q, __u32 reason) {
+/* `kind`: whether a packet or a socket asked. */
+static __always_inline void trace_service(__u8 kind, const struct service_question *q, __u32 reason) {
   struct fl_trace_step *step =
-      trace_step(FL_TRACE_SERVICE, reason, reason ? FL_TRACE_MAP_FRONTEND : FL_TRACE_MAP_BACKEND);
+      trace_step(kind, reason, reason ? FL_TRACE_MAP_FRONTEND : FL_TRACE_MAP_BACKEND);
   if (!step) return;
   step->service = q->service;
   step->backend = reason ? 0 : q->backend;
@@ -52,7 +53,7 @@ GLOBAL int choose_server(const struct packet *packet, struct flow *flow) {
                                  .from_outside = flow->from.hop != FL_HOP_LOCAL_POD};
     int refused = ask_service(&q);
     if (q.found) {
-      trace_service(&q, refused);
+      trace_service(FL_TRACE_SERVICE, &q, refused);
       flow->service = q.service;
       if (refused) return refused;
       flow->translated = true;

@@ -91,30 +91,48 @@ static __always_inline void remember(const struct socket_end *end, const struct 
   bpf_map_update_elem(&socket_origin, &back, &origin, BPF_ANY);
 }
 
+static __always_inline bool may_balance(__u8 protocol) {
+  return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
+}
+
+/* Whether sockets are led to backends: the node's own always, those of pods where that is wanted. */
+static __always_inline bool is_balanced(const struct fl_config *c, bool on_node) {
+  return on_node || c->flags & FL_CONFIG_SOCKET_BALANCING;
+}
+
+/* A socket's question to ask_service(); who asks is yet to be filled in. */
+static __always_inline struct service_question socket_question(const struct fl_address *address, __be16 port,
+                                                               __u8 protocol) {
+  struct fl_location *at = bpf_map_lookup_elem(&location, address);
+  struct service_question q = {.address = *address,
+                               .port = port,
+                               .protocol = protocol,
+                               .to_node = at && at->kind == FL_LOCATION_THIS_NODE};
+  return q;
+}
+
+/* A socket's own address is not chosen yet; its namespace stands for the client. */
+static __always_inline int ask_for_socket(struct service_question *q, __u64 netns) {
+  __builtin_memcpy(&q->client, &netns, sizeof(netns));
+  return ask_service(q);
+}
+
 /* connect() and sendmsg() to `end`: 1 lets the call go on, with another address where it was a Service; 0
  * refuses it, as the packet would be. */
 static __always_inline int balance(struct bpf_sock_addr *ctx, bool is_v6, bool each_datagram) {
   struct fl_config *c = only_entry(&config);
   struct socket_end end = {};
   read_end(ctx, is_v6, &end);
-  if (!c || (end.protocol != PROTOCOL_TCP && end.protocol != PROTOCOL_UDP)) return 1;
-  bool on_node = is_on_node(ctx, c);
-  if (!on_node && !(c->flags & FL_CONFIG_SOCKET_BALANCING)) return 1;
+  if (!c || !may_balance(end.protocol)) return 1;
+  if (!is_balanced(c, is_on_node(ctx, c))) return 1;
 
   struct fl_backend *before = NULL;
   if (each_datagram && repeat_choice(&end, &before)) {
     write_end(ctx, is_v6, &before->address, before->port);
     return 1;
   }
-  struct fl_location *at = bpf_map_lookup_elem(&location, &end.address);
-  struct service_question q = {.address = end.address,
-                               .port = end.port,
-                               .protocol = end.protocol,
-                               .to_node = at && at->kind == FL_LOCATION_THIS_NODE};
-  /* A socket's own address is not chosen yet; its namespace stands for the client. */
-  __u64 cookie = bpf_get_netns_cookie(ctx);
-  __builtin_memcpy(&q.client, &cookie, sizeof(cookie));
-  int reason = ask_service(&q);
+  struct service_question q = socket_question(&end.address, end.port, end.protocol);
+  int reason = ask_for_socket(&q, bpf_get_netns_cookie(ctx));
   if (!q.found) return 1;
   if (reason) {
     bpf_set_retval(reason == FL_REASON_NO_ENDPOINTS ? -ECONNREFUSED : -EPERM);

@@ -41,6 +41,10 @@ class RunningNode {
     const absl::Status attached = datapath_->AttachPod(lab_->AddPod(name, number).endpoint.ifindex);
     ASSERT_TRUE(attached.ok()) << attached;
   }
+  absl::StatusOr<Explanation> Explain(const ExplainRequest& request) {
+    const auto scope = Enter();
+    return datapath_->Explain(request);
+  }
   // For messages of tests that fail.
   std::string Drops() const {
     std::string text = "dropped:";
@@ -167,6 +171,31 @@ TEST_P(LiveNodes, ExplainNamesTheNextNode) {
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_TRUE(answer->allowed) << answer->reason;
   EXPECT_EQ(answer->next_node, "node-2");
+}
+
+TEST_P(LiveNodes, ExplainFollowsTheNodesOwnPacketToTheNodeThatJudgesIt) {
+  ApplyBoth();
+  for (const bool open : {true, false}) {
+    DesiredState state = State(*two_, *one_);
+    state.sets["closed"] = {policy::Direction::kIngress,
+                            {{.action = policy::Action::kDeny, .any_peer = true, .any_port = true}}};
+    if (!open) state.endpoints["b/eth0"].ingress_set = "closed";
+    two_->Apply(state);
+    for (const bool v4 : {true, false}) {
+      const ExplainRequest request{
+          .source = one_->lab().Address(v4), .destination = AddressOf(b(), v4), .destination_port = kPort};
+      const auto leaves = one_->Explain(request);
+      ASSERT_TRUE(leaves.ok()) << leaves.status();
+      EXPECT_TRUE(leaves->allowed) << leaves->reason;
+      EXPECT_EQ(leaves->next_node, "node-2") << "IPv4 " << v4;
+      EXPECT_EQ(leaves->source, request.source);
+      EXPECT_EQ(leaves->destination, request.destination);
+      const auto arrives = two_->Explain(request);
+      ASSERT_TRUE(arrives.ok()) << arrives.status();
+      EXPECT_EQ(arrives->reason, open ? "forwarded" : "denied by ingress policy") << "IPv4 " << v4;
+      EXPECT_EQ(Reaches(-1, v4, open ? kPatienceMs : kRefusedMs), open) << "IPv4 " << v4;
+    }
+  }
 }
 
 TEST_P(LiveNodes, TheMtuOfRemotePodsIsTheUnderlaysLessTheOverhead) {

@@ -1,6 +1,7 @@
 // Services at the socket: what connect(), sendmsg() and recvmsg() of pods make of them, and what becomes of
 // their connections when a backend goes.
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,6 +14,8 @@
 
 namespace fairlead::datapath {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr uint16_t kPort = 8080, kServicePort = 80;
 constexpr int kDeadlineMs = 5000;
@@ -152,6 +155,18 @@ class SocketLevelTest : public ::testing::TestWithParam<bool> {
            send(pair.server.get(), "answer", 6, MSG_NOSIGNAL) == 6 && Receive(pair.client.get()) == "answer";
   }
 
+  // What becomes of a connect() to the Service: of the node's own, or of pod a's.
+  Explanation Explain(bool own) {
+    const IpAddress source = own ? node_->Address(!GetParam()) : Pod("a");
+    const auto answer =
+        datapath_->Explain({.source = source, .destination = Vip(), .destination_port = kServicePort});
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? *answer : Explanation{};
+  }
+  UniqueFd ConnectToService(bool own, int timeout_ms = kPatienceMs) {
+    return ConnectTcp(own ? -1 : Netns("a"), Vip(), kServicePort, timeout_ms);
+  }
+
   LabCgroup cgroup_;
   Options options_;
   std::unique_ptr<Datapath> datapath_;
@@ -173,6 +188,75 @@ TEST_P(SocketLevelTest, TheSocketBelievesToTalkToTheServiceAndItsPacketsBearTheB
                                     })
                   .ok());
   EXPECT_EQ(connections, 1);
+}
+
+std::vector<std::string> StagesOf(const Explanation& explanation) {
+  std::vector<std::string> names;
+  for (const ExplainStage& stage : explanation.stages) names.push_back(stage.name);
+  return names;
+}
+
+TEST_P(SocketLevelTest, ExplainTellsWhatAConnectFindsAndTheWayFromThere) {
+  Serve({"b", "c"});
+  const UniqueFd b = ListenTcp(Netns("b"), Pod("b"), kPort), c = ListenTcp(Netns("c"), Pod("c"), kPort);
+  for (const bool own : {true, false}) {
+    const Explanation answer = Explain(own);
+    EXPECT_TRUE(answer.allowed) << answer.reason;
+    const std::vector<std::string> stages = StagesOf(answer);
+    ASSERT_GT(stages.size(), 1u) << "the node's own: " << own;
+    EXPECT_EQ(stages.front(), "socket level");
+    EXPECT_EQ(stages.back(), "route");
+    EXPECT_THAT(stages, testing::Not(testing::Contains("service")));
+    const std::string& detail = answer.stages.front().detail;
+    EXPECT_THAT(detail, HasSubstr("connect() finds service test/web ("));
+    EXPECT_THAT(detail, HasSubstr("one of 2: "));
+    for (const char* pod : {"b", "c"}) EXPECT_THAT(detail, HasSubstr(Pod(pod).ToString()));
+    EXPECT_TRUE(answer.destination == Pod("b") || answer.destination == Pod("c"));
+    EXPECT_EQ(answer.destination_port, kPort);
+    EXPECT_TRUE(ConnectToService(own).valid());
+  }
+}
+
+TEST_P(SocketLevelTest, ExplainRefusesWhatConnectRefuses) {
+  Serve({});
+  for (const bool own : {true, false}) {
+    const Explanation answer = Explain(own);
+    EXPECT_FALSE(answer.allowed);
+    EXPECT_EQ(answer.reason, "service has no endpoints");
+    EXPECT_THAT(StagesOf(answer), testing::ElementsAre("socket level"));
+    EXPECT_FALSE(ConnectToService(own).valid());
+    EXPECT_EQ(errno, ECONNREFUSED) << "the node's own: " << own;
+  }
+}
+
+TEST_P(SocketLevelTest, ExplainAsksThePoliciesOfTheBackendThatTheSocketIsLedTo) {
+  state_.sets["closed"] = {policy::Direction::kIngress,
+                           {{.action = policy::Action::kDeny, .any_peer = true, .any_port = true}}};
+  state_.endpoints["b/eth0"].ingress_set = "closed";
+  Serve({"b"});
+  const UniqueFd listener = ListenTcp(Netns("b"), Pod("b"), kPort);
+  const Explanation node = Explain(true), pod = Explain(false);
+  EXPECT_TRUE(node.allowed) << "the node reaches its own pods: " << node.reason;
+  EXPECT_TRUE(ConnectToService(true).valid());
+  EXPECT_EQ(pod.reason, "denied by ingress policy");
+  EXPECT_EQ(StagesOf(pod).front(), "socket level");
+  EXPECT_FALSE(ConnectToService(false, kRefusedMs).valid());
+}
+
+TEST_P(SocketLevelTest, ExplainLeavesPodsToTheirPacketsWhereTheirSocketsAreNotBalanced) {
+  state_.settings.socket_balancing = false;
+  Serve({"b"});
+  EXPECT_THAT(StagesOf(Explain(false)), testing::Contains("service"));
+  EXPECT_EQ(StagesOf(Explain(true)).front(), "socket level") << "the node has no other way";
+}
+
+TEST_P(SocketLevelTest, ExplainKnowsThatAPodThatReachesItselfStaysInside) {
+  Serve({"a"});
+  const Explanation answer = Explain(false);
+  EXPECT_TRUE(answer.allowed) << answer.reason;
+  EXPECT_THAT(answer.stages.back().detail, HasSubstr("to the pod itself"));
+  const UniqueFd listener = ListenTcp(Netns("a"), Pod("a"), kPort);
+  EXPECT_TRUE(ConnectToService(false).valid());
 }
 
 TEST_P(SocketLevelTest, AConnectionEndsWithTheBackendThatItsSocketChose) {

@@ -8,14 +8,16 @@
 namespace fairlead::test {
 namespace {
 
+using testing::HasSubstr;
 using testing::SizeIs;
 using testing::StartsWith;
 
 const std::string kPorts = "{name: http, containerPort: 8080}, {name: dns, containerPort: 53, protocol: UDP}";
+const std::string kTwo = Pod("a", "two", "node-2", "app: echo, at: far", kPorts);
 
 std::string Cluster() {
   return Namespace("a", "x: y") + Pod("a", "client", "node-1", "app: client", "") +
-         Pod("a", "one", "node-1", "app: echo", kPorts) + Pod("a", "two", "node-2", "app: echo", kPorts) +
+         Pod("a", "one", "node-1", "app: echo, at: near", kPorts) + kTwo +
          Service("a", "echo",
                  "  type: NodePort\n  selector: {app: echo}\n  ports:\n"
                  "    - {name: http, port: 80, targetPort: http, nodePort: 30080}\n"
@@ -23,6 +25,8 @@ std::string Cluster() {
          Service("a", "sticky",
                  "  selector: {app: echo}\n  sessionAffinity: ClientIP\n  ports: [{port: 80, targetPort: "
                  "8080}]\n") +
+         Service("a", "near", "  selector: {at: near}\n  ports: [{port: 80, targetPort: 8080}]\n") +
+         Service("a", "far", "  selector: {at: far}\n  ports: [{port: 80, targetPort: 8080}]\n") +
          Service("a", "nobody",
                  "  selector: {app: nobody}\n  ports:\n    - {name: t, port: 80}\n    - {name: u, port: 53, "
                  "protocol: UDP}\n");
@@ -47,6 +51,21 @@ class ServiceTest : public testing::Test {
       hosts.insert(answer["host"].get<std::string>());
     }
     return hosts;
+  }
+
+  // The verdict of `fairlead why`: "forwarded", or the reason; the socket level must have its say.
+  std::string Why(const std::string& from, const std::string& service, int family) {
+    std::vector<std::string> args{"why", from, service, "-o", "json"};
+    if (family == 6) args.push_back("-6");
+    const Output output = lab_->Fairlead(args);
+    const auto why = nlohmann::json::parse(output.out, nullptr, false);
+    if (why.is_discarded()) return output.err;
+    const auto& first = why["hops"][0]["stages"][0];
+    EXPECT_EQ(first["name"], "socket level") << why.dump(1);
+    EXPECT_THAT(first["detail"].get<std::string>(),
+                HasSubstr(lab_->Address("service", service.substr(0, service.find(':')), family)));
+    EXPECT_EQ(output.exit_code, why["allowed"].get<bool>() ? 0 : 1);
+    return why["reason"];
   }
 
   static Lab* lab_;
@@ -83,6 +102,35 @@ TEST_F(ServiceTest, RefusesAtOnceWithoutEndpoints) {
   }
 }
 
+TEST_F(ServiceTest, WhyTellsWhatConnectFinds) {
+  for (const char* from : {"a/client", "node-1"}) {
+    for (const int family : {4, 6}) {
+      EXPECT_EQ(Why(from, "a/echo:80", family), "forwarded") << from << " IPv" << family;
+      EXPECT_EQ(Why(from, "a/nobody:80", family), "service has no endpoints") << from << " IPv" << family;
+    }
+  }
+  // The node reaches its own pods always; those of another node are judged there.
+  const std::string closed = Policy("a", "closed", "  podSelector: {matchLabels: {app: echo}}\n");
+  lab_->Apply(closed);
+  const std::string denied = "denied by ingress policy";
+  for (const int family : {4, 6}) {
+    const std::string near = Lab::At(lab_->Address("service", "a/near", family), 80);
+    const std::string far = Lab::At(lab_->Address("service", "a/far", family), 80);
+    EXPECT_EQ(Why("node-1", "a/near:80", family), "forwarded") << "IPv" << family;
+    EXPECT_EQ(lab_->Probe("node-1", near), "ok") << "IPv" << family;
+    EXPECT_EQ(Why("node-1", "a/far:80", family), denied) << "IPv" << family;
+    EXPECT_EQ(lab_->ProbeBriefly("node-1", far), "timeout") << "IPv" << family;
+    EXPECT_EQ(Why("a/client", "a/near:80", family), denied) << "IPv" << family;
+    EXPECT_EQ(lab_->ProbeBriefly("a/client", near), "timeout") << "IPv" << family;
+  }
+  lab_->Delete(closed);
+  for (const int family : {4, 6}) {
+    const std::string far = Lab::At(lab_->Address("service", "a/far", family), 80);
+    EXPECT_EQ(Why("node-1", "a/far:80", family), "forwarded") << "IPv" << family;
+    EXPECT_EQ(lab_->Probe("node-1", far), "ok") << "IPv" << family;
+  }
+}
+
 TEST_F(ServiceTest, APodReachesItselfThroughItsService) {
   EXPECT_THAT(Hosts("a/one", Lab::At(lab_->Address("service", "a/echo"), 80)), SizeIs(2));
 }
@@ -112,9 +160,9 @@ TEST_F(ServiceTest, PodsLeaveForTheOutsideUnderTheirNodesAddress) {
 
 TEST_F(ServiceTest, ARemovedBackendGetsNoMoreConnections) {
   const std::string target = Lab::At(lab_->Address("service", "a/echo"), 80);
-  lab_->Delete(Pod("a", "two", "node-2", "app: echo", kPorts));
+  lab_->Delete(kTwo);
   EXPECT_THAT(Hosts("a/client", target), testing::ElementsAre("one"));
-  lab_->Apply(Pod("a", "two", "node-2", "app: echo", kPorts));
+  lab_->Apply(kTwo);
   EXPECT_TRUE(Eventually([&] { return Hosts("a/client", target).size() == 2; }));
 }
 
