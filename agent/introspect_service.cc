@@ -35,8 +35,7 @@ class IntrospectService : public pb::Introspect::Service {
   }
   grpc::Status Endpoints(grpc::ServerContext* context, const pb::EndpointsRequest*,
                          pb::EndpointsReply* reply) override {
-    const grpc::Status status =
-        Answer<pb::EndpointsReply>(reply, [this] { return DescribeEndpoints(*agent_); });
+    grpc::Status status = Answer<pb::EndpointsReply>(reply, [this] { return DescribeEndpoints(*agent_); });
     if (status.ok()) CountConnections(context, reply);
     return status;
   }
@@ -57,7 +56,7 @@ class IntrospectService : public pb::Introspect::Service {
     const absl::StatusOr<FlowFilter> filter = ReadFilter(request->filter());
     if (!filter.ok()) return ToGrpc(filter.status());
     std::shared_ptr<const AddressNames> names;
-    const grpc::Status named = Answer<std::shared_ptr<const AddressNames>>(
+    grpc::Status named = Answer<std::shared_ptr<const AddressNames>>(
         &names, [this] { return std::make_shared<const AddressNames>(agent_->state(), agent_->node()); });
     if (!named.ok()) return named;
     return ForEachConnection(context, [&](const datapath::Connection& connection) {
@@ -89,7 +88,7 @@ class IntrospectService : public pb::Introspect::Service {
     do {
       if (context->IsCancelled()) return grpc::Status::CANCELLED;
       Batch batch;
-      const grpc::Status status = Answer<Batch>(&batch, [this, place] { return ReadBatch(place); });
+      grpc::Status status = Answer<Batch>(&batch, [this, place] { return ReadBatch(place); });
       if (!status.ok()) return status;
       for (const datapath::Connection& connection : batch.connections) {
         if (!visit(connection)) return grpc::Status::CANCELLED;
