@@ -77,8 +77,10 @@ static __always_inline struct fl_frontend *find_frontend(const struct service_qu
 static __always_inline __u32 remembered_backend(const struct fl_affinity_key *key, __u32 seconds) {
   struct fl_affinity *a = bpf_map_lookup_elem(&affinity, key);
   struct fl_ct_table *table = only_entry(&ct_table);
-  if (!a || !table || !table->hz) return 0;
-  if (bpf_jiffies64() - a->used_jiffies > (__u64)seconds * table->hz) return 0;
+  if (!a || !table) return 0;
+  /* Before the length of a jiffy is measured, in the maps' first second, hz is 0 and nothing is too old: the
+   * limit wraps around. */
+  if (bpf_jiffies64() - a->used_jiffies > (__u64)seconds * table->hz - 1) return 0;
   struct fl_backend *b = entry(&backend, a->backend);
   return b && b->generation == a->backend_generation ? a->backend : 0;
 }

@@ -123,6 +123,17 @@ TEST_P(ServiceTest, WithAffinityAClientKeepsItsBackendWhileItLives) {
   EXPECT_NE(world.FromPod(world.a(), Ip{a(), vip()} / Tcp{2000, 80}).events.at(0).destination_port, kept);
 }
 
+TEST_P(ServiceTest, AffinityHoldsBeforeTheLengthOfAJiffyIsKnown) {
+  fl_ct_table table = world.Table();
+  table.hz = 0;
+  world.SetTable(table);
+  Serve(vip(), 80, kTcp, {{b(), 1}, {b(), 2}, {b(), 3}, {b(), 4}}, 0, 60);
+  std::set<uint16_t> seen;
+  for (uint16_t port = 1000; port < 1030; ++port)
+    seen.insert(world.FromPod(world.a(), Ip{a(), vip()} / Tcp{port, 80}).events.at(0).destination_port);
+  EXPECT_EQ(seen.size(), 1);
+}
+
 TEST_P(ServiceTest, WithoutEndpointsTcpIsReset) {
   Serve(vip(), 80, kTcp, {});
   Outcome outcome = world.FromPod(
