@@ -14,10 +14,11 @@ import sys
 ALLOWED = {
     "base": set(),
     "api": set(),
+    "pki": {"base"},
     "policy": {"base"},
     "datapath": {"base", "policy"},
-    "controller": {"api", "base", "policy"},
-    "agent": {"api", "base", "policy", "datapath"},
+    "controller": {"api", "base", "pki", "policy"},
+    "agent": {"api", "base", "pki", "policy", "datapath"},
     "cni": {"api", "base"},
     "cli": {"api", "base"},
 }
