@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -48,9 +49,23 @@ absl::Status ReadPath(const json& object, const char* key, std::string* target) 
   return absl::OkStatus();
 }
 
-absl::StatusOr<PortMapping> ParsePortMapping(const json& object, const std::string& path) {
-  if (!object.is_object()) return Invalid(absl::StrCat(path, ": must be an object"));
-  RETURN_IF_ERROR(RefuseUnknownKeys(object, {"hostPort", "containerPort", "protocol", "hostIP"}, path));
+// `object` with our spelling of keys that differ from it in case only: containerd sends "HostPort", which
+// plugins written in Go take for "hostPort".
+json Respelled(const json& object, const std::vector<std::string>& keys) {
+  json result = json::object();
+  for (const auto& [key, value] : object.items()) {
+    auto known = std::find_if(keys.begin(), keys.end(),
+                              [&key = key](const std::string& k) { return absl::EqualsIgnoreCase(k, key); });
+    result[known == keys.end() ? key : *known] = value;
+  }
+  return result;
+}
+
+absl::StatusOr<PortMapping> ParsePortMapping(const json& given, const std::string& path) {
+  static const std::vector<std::string> keys = {"hostPort", "containerPort", "protocol", "hostIP"};
+  if (!given.is_object()) return Invalid(absl::StrCat(path, ": must be an object"));
+  const json object = Respelled(given, keys);
+  RETURN_IF_ERROR(RefuseUnknownKeys(object, keys, path));
   int64_t host_port = 0, container_port = 0;
   RETURN_IF_ERROR(ReadInteger(object, "hostPort", path, 0, 65535, &host_port));
   RETURN_IF_ERROR(ReadInteger(object, "containerPort", path, 1, 65535, &container_port));

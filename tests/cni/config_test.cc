@@ -128,6 +128,18 @@ TEST(Config, ReadsCapabilities) {
   EXPECT_THAT(config->dns.nameservers, ::testing::ElementsAre("10.96.0.10"));
 }
 
+TEST(Config, TakesPortMappingsAsContainerdSpellsThem) {
+  absl::StatusOr<Config> config = ParseConfig(With(R"("runtimeConfig": {
+      "portMappings": [{"HostPort": 8080, "ContainerPort": 80, "Protocol": "udp", "HostIP": ""}]})"),
+                                              "ADD");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->port_mappings.size(), 1u);
+  EXPECT_EQ(config->port_mappings[0].host_port, 8080);
+  EXPECT_EQ(config->port_mappings[0].container_port, 80);
+  EXPECT_EQ(config->port_mappings[0].protocol, "udp");
+  EXPECT_EQ(config->port_mappings[0].host_ip, "");
+}
+
 TEST(Config, DelAndGcSucceedWithKeysOfAnotherVersion) {
   const std::string text = With(R"("keyOfTheFuture": 1, "ipam": {"type": "x"}, "prevResult": "broken",
                                    "cni.dev/valid-attachments": [{"containerID": "a", "ifname": "eth0"}])");
