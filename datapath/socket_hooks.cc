@@ -2,6 +2,8 @@
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +18,19 @@ namespace {
 
 std::string PathOf(const std::string& link_dir, const std::string& program) {
   return absl::StrCat(link_dir, "/", program, "-cgroup");
+}
+
+// `dir`, or its folder "unified", where a host with version 1 has version 2.
+absl::StatusOr<UniqueFd> OpenCgroup2(const std::string& dir) {
+  for (const std::string& path : {dir, dir + "/unified"}) {
+    UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid() && path == dir) return ErrnoError(errno, absl::StrCat("open cgroup ", dir));
+    struct statfs fs{};
+    if (fd.valid() && fstatfs(fd.get(), &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) return fd;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "cgroup ", dir, ": neither it nor its folder unified is of cgroup version 2; mount one (mount ",
+      "-t cgroup2 cgroup2 ", dir, "/unified), or leave --cgroup-dir out to balance by packet only"));
 }
 
 absl::Status AttachOne(const BpfObject& object, const std::string& program, int cgroup_fd,
@@ -40,8 +55,7 @@ absl::Status AttachOne(const BpfObject& object, const std::string& program, int 
 
 absl::Status AttachSocketHooks(const BpfObject& object, const std::string& cgroup_dir,
                                const std::string& link_dir) {
-  UniqueFd cgroup(open(cgroup_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!cgroup.valid()) return ErrnoError(errno, absl::StrCat("open cgroup ", cgroup_dir));
+  ASSIGN_OR_RETURN(const UniqueFd cgroup, OpenCgroup2(cgroup_dir));
   for (const std::string& program : object.Programs()) {
     if (!object.IsSocketProgram(program)) continue;
     RETURN_IF_ERROR(
