@@ -2,7 +2,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "api/control.grpc.pb.h"
+#include "api/identity_names.h"
 #include "base/status_macros.h"
 #include "controller/server/identity.h"
 #include "controller/server/services.h"
@@ -35,6 +38,7 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   }
   void OnDone() override {
     loop_->Post([this] {
+      loop_->Cancel(expiry_);
       hub_->OnGone(this);
       delete this;
     });
@@ -96,13 +100,22 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
       return absl::PermissionDeniedError(absl::StrCat(
           "the client certificate is ",
           peer_.node.empty() ? "no node's" : absl::StrCat("that of node ", peer_.node), ", Hello names node ",
-          message.node, "; the common name must be system:fairlead:node:", message.node));
+          message.node, "; the common name must be ", kNodeNamePrefix, message.node));
     }
     node_ = message.node;
     RETURN_IF_ERROR(hub_->OnHello(this, message));
+    EndWithCertificate();
     spdlog::info("the agent of node {} ({}) is connected, it holds {} resources", node_,
                  message.agent_version, message.held.size());
     return absl::OkStatus();
+  }
+
+  // A stream may live for months; who it is for is known only as long as the certificate is good.
+  void EndWithCertificate() {
+    if (peer_.until == absl::InfiniteFuture() || expiry_ != 0) return;
+    expiry_ = loop_->After(absl::ToChronoNanoseconds(peer_.until - absl::Now()), [this] {
+      End(absl::UnauthenticatedError("the client certificate has expired: connect with a new one"));
+    });
   }
 
   void WriteQueued() {
@@ -138,6 +151,7 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   std::optional<grpc::ByteBuffer> queued_;
   bool writing_ = false;
   bool finished_ = false;
+  EventLoop::TimerId expiry_ = 0;
 };
 
 class ControlService : public pb::ControlApi::WithRawCallbackMethod_Sync<pb::ControlApi::Service> {

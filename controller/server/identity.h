@@ -1,18 +1,21 @@
 // Who is at the other end of a connection. A client certificate whose common name, or a URI among
 // its subject alternative names, reads "system:fairlead:node:NAME" belongs to the agent of node NAME
 // and binds it to that node's view. Over a unix socket there is no certificate: the socket's mode
-// decides who gets in.
+// decides who gets in. Anybody else is a stranger (tls_credentials.h lets none through).
 #pragma once
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "grpcpp/server_context.h"
 
 namespace fairlead::controller {
 
 struct PeerIdentity {
-  bool authenticated = false;  // has a verified certificate
-  std::string node;            // empty: no node's certificate
+  bool local = false;                         // over a unix socket
+  bool authenticated = false;                 // has a verified certificate
+  std::string node;                           // empty: no node's certificate
+  absl::Time until = absl::InfiniteFuture();  // end of the certificate
 };
 
 PeerIdentity IdentityOf(const grpc::ServerContextBase& context);

@@ -192,10 +192,21 @@ bool WaitForSignal(const UniqueFd& signals, int event) {
   return fds[0].revents != 0;
 }
 
+absl::StatusOr<Listening> ListeningFrom(const Options& options) {
+  Listening listening{.addresses = options.listen};
+  const TlsFiles& files = options.tls;
+  if (files.complete()) {
+    ASSIGN_OR_RETURN(listening.tls, TlsFileSource::Open(files));
+  } else if (!files.ca.empty() || !files.cert.empty() || !files.key.empty()) {
+    return absl::InvalidArgumentError("give all three of --tls-ca, --tls-cert and --tls-key, or none");
+  }
+  return listening;
+}
+
 absl::Status ServeUntilSignal(const Options& options, EventLoop* loop, Controller* controller,
                               const UniqueFd& signals) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
-                   Server::Start(options.listen, options.tls, loop, controller));
+  ASSIGN_OR_RETURN(const Listening listening, ListeningFrom(options));
+  ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Start(listening, loop, controller));
   spdlog::info("fairlead-controller {} serves on {}", FAIRLEAD_VERSION, options.listen.front());
   WaitForSignal(signals, -1);
   spdlog::info("ending on a signal");

@@ -11,9 +11,9 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "controller/server/services.h"
+#include "controller/server/tls_credentials.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 
@@ -25,23 +25,6 @@ constexpr char kUnix[] = "unix:";
 constexpr int kMaxRequestBytes = 16 << 20;
 constexpr int kKeepaliveMs = 10'000;
 constexpr mode_t kSocketMode = 0600;
-
-absl::StatusOr<std::string> ReadPem(const std::string& path, const char* flag) {
-  absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return WrapError(text.status(), flag);
-  if (text->empty()) return absl::InvalidArgumentError(absl::StrCat(flag, ": ", path, " is empty"));
-  return text;
-}
-
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(const TlsFiles& tls) {
-  grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  ASSIGN_OR_RETURN(options.pem_root_certs, ReadPem(tls.ca, "--tls-ca"));
-  ASSIGN_OR_RETURN(pair.cert_chain, ReadPem(tls.cert, "--tls-cert"));
-  ASSIGN_OR_RETURN(pair.private_key, ReadPem(tls.key, "--tls-key"));
-  options.pem_key_cert_pairs.push_back(std::move(pair));
-  return grpc::SslServerCredentials(options);
-}
 
 // gRPC takes a socket over without asking; the lock says whether somebody serves it.
 absl::StatusOr<UniqueFd> LockSocket(const std::string& path) {
@@ -58,9 +41,9 @@ absl::StatusOr<UniqueFd> LockSocket(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& listen,
-                                                      const TlsFiles& tls, EventLoop* loop,
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Listening& listening, EventLoop* loop,
                                                       Controller* controller) {
+  const std::vector<std::string>& listen = listening.addresses;
   auto server = absl::WrapUnique(new Server());
   server->services_.push_back(MakeControlService(loop, &controller->hub()));
   server->services_.push_back(MakeIntrospectService(loop, controller));
@@ -82,13 +65,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::str
       server->locks_.push_back(std::move(lock));
       sockets.push_back(path);
       builder.AddListeningPort(listen[i], grpc::InsecureServerCredentials(), &server->ports_[i]);
-    } else if (tls.ca.empty() || tls.cert.empty() || tls.key.empty()) {
+    } else if (listening.tls == nullptr) {
       return absl::InvalidArgumentError(
           absl::StrCat("listen on ", listen[i],
                        ": only unix sockets go without TLS; give --tls-ca, --tls-cert and --tls-key"));
     } else {
-      ASSIGN_OR_RETURN(auto credentials, TlsCredentials(tls));
-      builder.AddListeningPort(listen[i], credentials, &server->ports_[i]);
+      builder.AddListeningPort(listen[i], MakeTlsCredentials(listening.tls, ClientCertificate::kRequired),
+                               &server->ports_[i]);
     }
   }
   // The socket must never be open to others, not even for the moment until chmod.

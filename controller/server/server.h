@@ -7,23 +7,21 @@
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
+#include "controller/identity/tls_source.h"
 #include "controller/server/controller.h"
 #include "grpcpp/server.h"
 
 namespace fairlead::controller {
 
-struct TlsFiles {
-  std::string ca;
-  std::string cert;
-  std::string key;
+struct Listening {
+  // "unix:/PATH" (made with mode 0600; one process at a time) or "HOST:PORT" (with `tls` only).
+  std::vector<std::string> addresses;
+  std::shared_ptr<TlsSource> tls;  // none: only unix sockets. Clients need a certificate of one of its CAs.
 };
 
 class Server {
  public:
-  // `listen`: "unix:/PATH" (made with mode 0600; one process at a time) or "HOST:PORT" (with `tls`
-  // only: clients need a certificate that `tls.ca` has signed).
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const std::vector<std::string>& listen,
-                                                       const TlsFiles& tls, EventLoop* loop,
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Listening& listening, EventLoop* loop,
                                                        Controller* controller);
   // Ends all streams. The loop must be running, for they end on its thread.
   ~Server();

@@ -72,6 +72,10 @@ TlsFiles TestCa::SignExpired(const std::string& common_name) {
   return Issue(common_name, "", -kHourS);
 }
 
+TlsFiles TestCa::SignFor(const std::string& common_name, long seconds) {
+  return Issue(common_name, "", seconds);
+}
+
 TlsFiles TestCa::Issue(const std::string& common_name, const std::string& uri, long end_s) {
   ++count_;
   Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);

@@ -21,6 +21,8 @@ class TestCa {
   TlsFiles Sign(const std::string& common_name, const std::string& uri = "");
   // One whose time was over an hour ago.
   TlsFiles SignExpired(const std::string& common_name);
+  // One that is good for `seconds` from now.
+  TlsFiles SignFor(const std::string& common_name, long seconds);
 
  private:
   struct State;

@@ -26,17 +26,17 @@ ClusterSettings Settings() {
 }  // namespace
 
 TestController::TestController(const std::string& manifests) {
-  Start(manifests, socket(), {});
+  Start(manifests, {.addresses = {socket()}});
 }
 
 TestController::TestController(const std::string& manifests, const TlsFiles& tls) {
-  Start(manifests, "127.0.0.1:0", tls);
+  Start(manifests, {.addresses = {"127.0.0.1:0"}, .tls = OrDie(TlsFileSource::Open(tls))});
 }
 
-void TestController::Start(const std::string& manifests, const std::string& listen, const TlsFiles& tls) {
+void TestController::Start(const std::string& manifests, const Listening& listening) {
   loop_ = OrDie(EventLoop::Create());
   controller_ = OrDie(Controller::Open({manifests}, Settings(), SystemClock(), loop_.get()));
-  server_ = OrDie(Server::Start({listen}, tls, loop_.get(), controller_.get()));
+  server_ = OrDie(Server::Start(listening, loop_.get(), controller_.get()));
   owner_ = std::thread([this] { loop_->Run(); });
 }
 

@@ -26,7 +26,7 @@ class TestController {
   std::shared_ptr<grpc::Channel> Connect() const;
 
  private:
-  void Start(const std::string& manifests, const std::string& listen, const TlsFiles& tls);
+  void Start(const std::string& manifests, const Listening& listening);
 
   ScratchFolder run_;
   std::unique_ptr<EventLoop> loop_;
