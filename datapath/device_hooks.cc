@@ -149,20 +149,23 @@ absl::StatusOr<uint32_t> DeviceHooks::Attached(uint32_t ifindex, bool ingress) c
                    " of ", DeviceName(ifindex), "; the agent attaches it again at its next verification"));
 }
 
-uint64_t DeviceHooks::Mend() {
-  uint64_t mended = 0;
+absl::Status DeviceHooks::Mend(uint64_t& mended) {
+  absl::Status result;
   std::vector<uint32_t> gone;
   for (const auto& [ifindex, role] : attached_) {
     if (Check(ifindex, role).ok()) continue;
+    const absl::Status attached = Attach(ifindex, role);
     char name[IF_NAMESIZE];
-    if (if_indextoname(ifindex, name) == nullptr) {
-      gone.push_back(ifindex);
-    } else if (Attach(ifindex, role).ok()) {
+    if (attached.ok()) {
       ++mended;
+    } else if (if_indextoname(ifindex, name) == nullptr) {
+      gone.push_back(ifindex);
+    } else {
+      result.Update(WrapError(attached, absl::StrCat("attach to ", name, " again")));
     }
   }
   for (const uint32_t ifindex : gone) Detach(ifindex).IgnoreError();  // its links died with it
-  return mended;
+  return result;
 }
 
 std::vector<AttachedProgram> DeviceHooks::List() const {

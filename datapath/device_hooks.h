@@ -40,8 +40,9 @@ class DeviceHooks {
   // Id of our entry program that runs on one side of a device, as the kernel says.
   absl::StatusOr<uint32_t> Attached(uint32_t ifindex, bool ingress) const;
   bool Has(uint32_t ifindex) const { return attached_.contains(ifindex); }
-  // Checks every device and attaches again what is missing; returns how many were mended.
-  uint64_t Mend();
+  // Checks every device and attaches again what is missing; adds how many were mended to `mended`. The
+  // error, if any, is the first device's that could not be.
+  absl::Status Mend(uint64_t& mended);
 
   // Everything that runs on our devices, in order.
   std::vector<AttachedProgram> List() const;

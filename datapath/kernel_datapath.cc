@@ -71,29 +71,37 @@ absl::Status KernelDatapath::Start() {
   ASSIGN_OR_RETURN(events_, EventReader::Open(object_->MapFd("events"), object_->MapFd("events_lost")));
 
   // From here on what is attached changes, program by program, each in place.
-  RETURN_IF_ERROR(PublishStages());
+  uint64_t changed = 0;
+  RETURN_IF_ERROR(PublishStages(changed));
   const bool use_tcx = !options_.force_clsact && HasTcx();
   ASSIGN_OR_RETURN(DeviceHooks hooks,
                    DeviceHooks::Open(*object_, ClsactStrategy(), use_tcx ? TcxStrategy(LinkDir()) : nullptr));
   hooks_ = std::make_unique<DeviceHooks>(std::move(hooks));
   node_sockets_ = std::make_unique<NodeSockets>(object_->MapFd("socket_choice"), object_->MapFd("backend"));
   explainer_ = std::make_unique<Explainer>(*object_, *reconciler_, *hooks_, *wiring_, LinkDir());
-  if (!options_.cgroup_dir.empty()) {
-    RETURN_IF_ERROR(AttachSocketHooks(*object_, options_.cgroup_dir, LinkDir()));
-  }
+  RETURN_IF_ERROR(AttachSockets(changed));
   return ArmSweep();
 }
 
-absl::Status KernelDatapath::PublishStages() {
+absl::Status KernelDatapath::PublishStages(uint64_t& changed) {
   const int fd = object_->MapFd("stage_program");
   for (uint32_t stage = 0; stage < FL_STAGE_COUNT; ++stage) {
-    const int program = object_->ProgramFd(StageProgram(stage));
+    const std::string name = StageProgram(stage);
+    const int program = object_->ProgramFd(name);
     if (program < 0) continue;  // a hook that is no device's
+    uint32_t held = 0;
+    if (bpf_map_lookup_elem(fd, &stage, &held) == 0 && held == object_->ProgramId(name)) continue;
     if (bpf_map_update_elem(fd, &stage, &program, BPF_ANY) != 0) {
       return BpfError(errno, absl::StrCat("publish stage ", StageName(stage)));
     }
+    ++changed;
   }
   return absl::OkStatus();
+}
+
+absl::Status KernelDatapath::AttachSockets(uint64_t& changed) {
+  if (options_.cgroup_dir.empty()) return absl::OkStatus();
+  return AttachSocketHooks(*object_, options_.cgroup_dir, LinkDir(), changed);
 }
 
 absl::Status KernelDatapath::ArmSweep() {
@@ -105,8 +113,11 @@ absl::StatusOr<ApplyReport> KernelDatapath::Apply(const DesiredState& desired, c
   const WriteStats before = stats_;
   ApplyReport report;
   if (verify) {
-    stats_.repaired += hooks_->Mend();
-    const absl::Status status = wiring_->Verify();
+    // Whatever somebody else has taken off is put back, all that can be.
+    absl::Status status = PublishStages(stats_.repaired);
+    status.Update(hooks_->Mend(stats_.repaired));
+    status.Update(AttachSockets(stats_.repaired));
+    status.Update(wiring_->Verify());
     if (!status.ok()) Fail(report.failures, "NodeConfig", desired.settings.node, status);
   }
   wiring_->Prepare(desired.settings, report.failures);
@@ -208,8 +219,10 @@ std::vector<MapUsage> KernelDatapath::Maps() const {
 
 std::vector<AttachedProgram> KernelDatapath::Programs() const {
   std::vector<AttachedProgram> programs = hooks_->List();
-  for (AttachedProgram& program : ListSocketHooks(*object_, LinkDir()))
-    programs.push_back(std::move(program));
+  if (!options_.cgroup_dir.empty()) {
+    for (AttachedProgram& program : ListSocketHooks(*object_, LinkDir()))
+      programs.push_back(std::move(program));
+  }
   for (uint32_t stage = 0; stage < FL_STAGE_COUNT; ++stage) {
     const std::string name = StageProgram(stage);
     uint32_t held = 0;

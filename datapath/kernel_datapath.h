@@ -55,7 +55,9 @@ class KernelDatapath : public Datapath {
   KernelDatapath(const Options& options, UniqueFd lock) : options_(options), lock_(std::move(lock)) {}
 
   absl::Status Start();
-  absl::Status PublishStages();
+  // What was not in force already is counted in `changed`.
+  absl::Status PublishStages(uint64_t& changed);
+  absl::Status AttachSockets(uint64_t& changed);
   absl::Status ArmSweep();
   absl::Status AttachNode(const DesiredState& desired);
   std::string LinkDir() const { return options_.pin_dir + "/links"; }

@@ -33,13 +33,21 @@ absl::StatusOr<UniqueFd> OpenCgroup2(const std::string& dir) {
       "-t cgroup2 cgroup2 ", dir, "/unified), or leave --cgroup-dir out to balance by packet only"));
 }
 
+// What the pinned link of a program runs on a cgroup; 0: nothing, or there is no such link.
+uint32_t Runs(int link_fd) {
+  bpf_link_info info{};
+  uint32_t size = sizeof(info);
+  if (link_fd < 0 || bpf_link_get_info_by_fd(link_fd, &info, &size) != 0) return 0;
+  return info.cgroup.cgroup_id != 0 ? info.prog_id : 0;
+}
+
 absl::Status AttachOne(const BpfObject& object, const std::string& program, int cgroup_fd,
                        const std::string& path) {
   const int program_fd = object.ProgramFd(program);
   UniqueFd link(bpf_obj_get(path.c_str()));
   if (link.valid()) {
     if (bpf_link_update(link.get(), program_fd, nullptr) == 0) return absl::OkStatus();
-    // The cgroup is gone.
+    // The cgroup is gone, or somebody has detached the link.
     if (errno != ENOLINK) return BpfError(errno, absl::StrCat("replace the program of link ", path));
     unlink(path.c_str());
   }
@@ -54,12 +62,14 @@ absl::Status AttachOne(const BpfObject& object, const std::string& program, int 
 }  // namespace
 
 absl::Status AttachSocketHooks(const BpfObject& object, const std::string& cgroup_dir,
-                               const std::string& link_dir) {
+                               const std::string& link_dir, uint64_t& attached) {
   ASSIGN_OR_RETURN(const UniqueFd cgroup, OpenCgroup2(cgroup_dir));
   for (const std::string& program : object.Programs()) {
     if (!object.IsSocketProgram(program)) continue;
-    RETURN_IF_ERROR(
-        WrapError(AttachOne(object, program, cgroup.get(), PathOf(link_dir, program)), cgroup_dir));
+    const std::string path = PathOf(link_dir, program);
+    if (Runs(UniqueFd(bpf_obj_get(path.c_str())).get()) == object.ProgramId(program)) continue;
+    RETURN_IF_ERROR(WrapError(AttachOne(object, program, cgroup.get(), path), cgroup_dir));
+    ++attached;
   }
   return absl::OkStatus();
 }
@@ -68,13 +78,10 @@ std::vector<AttachedProgram> ListSocketHooks(const BpfObject& object, const std:
   std::vector<AttachedProgram> list;
   for (const std::string& program : object.Programs()) {
     if (!object.IsSocketProgram(program)) continue;
-    UniqueFd link(bpf_obj_get(PathOf(link_dir, program).c_str()));
-    bpf_link_info info{};
-    uint32_t size = sizeof(info);
-    if (!link.valid() || bpf_link_get_info_by_fd(link.get(), &info, &size) != 0) continue;
-    const bool attached = info.cgroup.cgroup_id != 0;
-    list.push_back({absl::StrCat("cgroup ", program), program, info.prog_id,
-                    attached && info.prog_id == object.ProgramId(program)});
+    const uint32_t runs = Runs(UniqueFd(bpf_obj_get(PathOf(link_dir, program).c_str())).get());
+    list.push_back({absl::StrCat("cgroup ", program),
+                    runs != 0 ? program : absl::StrCat(program, " (missing)"), runs,
+                    runs == object.ProgramId(program)});
   }
   return list;
 }

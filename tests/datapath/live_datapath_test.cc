@@ -2,12 +2,16 @@
 #include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
+#include "datapath/abi/event.h"
+#include "datapath/bpf_object.h"
 #include "datapath/hook_strategy.h"
 #include "tests/datapath/lab_node.h"
 
@@ -17,6 +21,8 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr uint16_t kPort = 8080;
 
@@ -486,6 +492,44 @@ TEST_P(LiveDatapath, EveryAttachedProgramIsOurs) {
     if (program.hook.find("flp") != std::string::npos) ++on_pods;
   }
   EXPECT_EQ(on_pods, 4);
+}
+
+TEST_P(LiveDatapath, WhatSomebodyTakesOffIsNamedAndPutBack) {
+  AttachPods();
+  const DesiredState state = Restricted({});
+  Apply(state);
+  const auto strange = [&] {
+    std::vector<std::string> hooks;
+    for (const AttachedProgram& program : datapath_->Programs()) {
+      if (!program.ours) hooks.push_back(program.hook);
+    }
+    return hooks;
+  };
+  ASSERT_THAT(strange(), IsEmpty());
+  const std::string links = options_.pin_dir + "/links/";
+  const DeviceHook of_pod = {node_->pod("b").endpoint.ifindex, false, "pod_ingress_entry"};
+  const DeviceHook of_node = {if_nametoindex("uplink"), true, "node_ingress_entry"};
+  const bool tcx = !GetParam() && HasTcx();
+  ASSERT_TRUE(ClsactStrategy()->Detach(of_pod).ok());
+  if (tcx) {
+    const std::string link = absl::StrCat(links, of_node.program, "-", of_node.ifindex);
+    ASSERT_EQ(bpf_link_detach(UniqueFd(bpf_obj_get(link.c_str())).get()), 0);
+  } else {
+    ASSERT_TRUE(ClsactStrategy()->Detach(of_node).ok());
+  }
+  const UniqueFd socket_link(bpf_obj_get((links + "socket_connect4-cgroup").c_str()));
+  ASSERT_EQ(bpf_link_detach(socket_link.get()), 0);
+  ASSERT_EQ(unlink((links + "socket_connect6-cgroup").c_str()), 0);
+  const std::string stages = absl::StrCat(options_.pin_dir, "/", BpfObject::PinName("stage_program"));
+  const uint32_t stage = FL_STAGE_POD_EGRESS;
+  ASSERT_EQ(bpf_map_delete_elem(UniqueFd(bpf_obj_get(stages.c_str())).get(), &stage), 0);
+
+  const std::string node_hook = absl::StrCat(tcx ? "tcx" : "clsact", " ingress of uplink");
+  EXPECT_THAT(strange(), UnorderedElementsAre("clsact egress of flpb", node_hook, "cgroup socket_connect4",
+                                              "cgroup socket_connect6", "stage pod-egress"));
+  EXPECT_EQ(Apply(state, /*verify=*/true).repaired, 5u);
+  EXPECT_THAT(strange(), IsEmpty());
+  EXPECT_FALSE(Connects(true, kRefusedMs)) << "policy holds";
 }
 
 INSTANTIATE_TEST_SUITE_P(, LiveDatapath, ::testing::Bool(),
