@@ -30,13 +30,14 @@ static __always_inline int check_way(const struct packet *p, const struct flow *
   return FL_REASON_FORWARDED;
 }
 
+/* What bpf_redirect_peer() answers, or the negative of a reason. */
 static __always_inline int deliver_to_pod(struct __sk_buff *ctx, const struct flow *flow) {
   struct fl_endpoint *e = endpoint_at(flow->to.endpoint);
-  if (!e) return TC_ACT_SHOT;
+  if (!e) return -FL_REASON_INTERNAL;
   __u8 macs[2 * ETH_ALEN];
   __builtin_memcpy(macs, e->mac, ETH_ALEN);
   __builtin_memcpy(macs + ETH_ALEN, e->host_mac, ETH_ALEN);
-  if (bpf_skb_store_bytes(ctx, 0, macs, sizeof(macs), 0)) return TC_ACT_SHOT;
+  if (bpf_skb_store_bytes(ctx, 0, macs, sizeof(macs), 0)) return -FL_REASON_INTERNAL;
   return bpf_redirect_peer(e->ifindex, 0);
 }
 
