@@ -9,6 +9,7 @@
 #include "policy/compiler.h"
 #include "tests/datapath/fake_node.h"
 #include "tests/datapath/kernel_view.h"
+#include "tests/datapath/late_readers.h"
 #include "tests/datapath/node_pods.h"
 #include "tests/datapath/policy_image.h"
 #include "tests/policy/generator.h"
@@ -186,6 +187,28 @@ TEST(PolicyConvergence, BetweenTwoWritesEveryAnswerIsTheOldOrTheNewOne) {
     }
   }
   EXPECT_GT(writes, 1000);
+}
+
+TEST(PolicyConvergence, WhatAProgramMayStillReadStaysUntilReadersAreDone) {
+  Generator generator(policy::testing::SeedFromEnvironment());
+  uint64_t held = 0;
+  for (int round = 0; round < 30; ++round) {
+    Node node;
+    NodePods pods(Devices());
+    Cluster cluster = AnyCluster(generator);
+    ASSERT_TRUE(node.Apply(pods.Desired(cluster, policy::Compile(cluster), kNodes), true).empty());
+    LateReaders readers(node.kernel);
+    std::string wrong;
+    node.kernel.on_write = [&](const FakeKernel::Write& write) { wrong += readers.After(write); };
+    for (int change = 0; change < 15; ++change) {
+      for (uint64_t steps = 1 + generator.Below(3); steps > 0; --steps) ChangeOne(generator, cluster);
+      const DesiredState desired = pods.Desired(cluster, policy::Compile(cluster), kNodes);
+      ASSERT_TRUE(node.Apply(desired, generator.Chance(50)).empty());
+      ASSERT_EQ(wrong, "") << policy::testing::ToYaml(cluster);
+    }
+    held += readers.held();
+  }
+  EXPECT_GT(held, 1000u);
 }
 
 TEST(PolicyConvergence, AFailedWriteLeavesTheOldAnswerAndTheNextApplyMendsIt) {

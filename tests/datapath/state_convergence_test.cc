@@ -15,6 +15,7 @@
 #include "datapath/abi_convert.h"
 #include "tests/datapath/fake_node.h"
 #include "tests/datapath/kernel_view.h"
+#include "tests/datapath/late_readers.h"
 
 namespace fairlead::datapath {
 namespace {
@@ -242,6 +243,28 @@ TEST(StateConvergence, AStateThatComesPieceByPieceGivesWhatAColdStartGives) {
     node.Apply(known);
     ASSERT_EQ(Difference(ContentsOf(kernel), ColdContents(state)), "") << "round " << round;
   }
+}
+
+TEST(StateConvergence, WhatAProgramMayStillReadStaysUntilReadersAreDone) {
+  StateGenerator generator(Seed() + 3);
+  uint64_t held = 0;
+  for (int round = 0; round < 60; ++round) {
+    FakeKernel kernel;
+    FakeNode node(kernel);
+    DesiredState state = generator.State();
+    node.Apply(state);
+    LateReaders readers(kernel);
+    std::string wrong;
+    kernel.on_write = [&](const FakeKernel::Write& write) { wrong += readers.After(write); };
+    for (int step = 0; step < 25; ++step) {
+      for (uint32_t changes = 1 + generator.Pick(3); changes > 0; --changes) generator.Change(state);
+      kernel.sweep_passes += 2;
+      node.Apply(state, generator.Pick(4) == 0);
+      ASSERT_EQ(wrong, "") << "round " << round << " step " << step;
+    }
+    held += readers.held();
+  }
+  EXPECT_GT(held, 1000u);
 }
 
 // Front ends that lead elsewhere than `first` or `second` say, and pods that are neither's.
