@@ -137,6 +137,24 @@ TEST_P(PolicyTest, AConnectionThatIsStillAdmittedIsAskedOnce) {
   EXPECT_NE(world.Connections().at(0).ingress_epoch, before);
 }
 
+TEST_P(PolicyTest, AnEstablishedConnectionNeedsNothingButItsEntry) {
+  world.SetPolicy({{Direction::kIngress, {Allow("a", {}), DenyAll()}}}, {{"a", Group({a()})}});
+  world.Isolate(world.b(), 1, 0);
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Tcp{1234, 80})));
+  ASSERT_TRUE(WentOn(world.FromPod(world.b(), Ip{b(), a()} / Tcp{80, 1234, kSyn | kAck})));
+  // What was asked then would answer otherwise now, but neither an epoch has moved nor a route.
+  world.Put("policy_rule", uint32_t{0}, fl_policy_rule{FL_ACTION_DENY});
+  world.EraseLocation(a());
+  world.EraseLocation(b());
+  world.compare_twin = false;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Tcp{1234, 80, kAck})));
+    EXPECT_TRUE(WentOn(world.FromPod(world.b(), Ip{b(), a()} / Tcp{80, 1234, kAck})));
+  }
+  EXPECT_TRUE(AnsweredFor(FL_REASON_NO_SUCH_POD, world.FromPod(world.a(), Ip{a(), b()} / Tcp{1235, 80})))
+      << "a new one does";
+}
+
 TEST_P(PolicyTest, IsolatingAPodEndsWhatItsNewSetForbids) {
   ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Udp{1234, 80})));
   world.SetPolicy({{Direction::kIngress, {DenyAll()}}}, {});

@@ -124,6 +124,8 @@ class World {
   int PacketsUntilWoken(fl_stage stage, const Bytes& frame, uint32_t ifindex, int limit);
   // Whether Run compares the bytes that leave; a choice by chance may differ.
   bool compare_frames = true;
+  // Whether it compares at all: explaining asks policy again, where a packet of a connection does not.
+  bool compare_twin = true;
 
  private:
   World();
