@@ -16,16 +16,20 @@ constexpr int64_t kLongestWaitMs = 60'000;
 }  // namespace
 
 // One kind: its reflector, fed by one request at a time.
-class ApiWatcher::Follower : public HttpReceiver {
+class ApiWatcher::Follower : public kube::HttpReceiver {
  public:
-  Follower(const ApiKind& kind, uint32_t seed, HttpClient* client, const std::function<void(News)>& deliver)
+  Follower(const ApiKind& kind, uint32_t seed, kube::HttpClient* client,
+           const std::function<void(News)>& deliver)
       : reflector_(kind, seed), client_(client), deliver_(deliver) {}
 
   void AskIfDue(int64_t now_ns) {
     std::optional<Reflector::Request> request = reflector_.TakeRequest(now_ns);
     if (!request) return;
     const std::string type = kProtobufType;
-    client_->Start({request->path, request->watch ? type + ";stream=watch" : type, request->timeout_seconds},
+    client_->Start({.path = request->path,
+                    .accept = request->watch ? type + ";stream=watch" : type,
+                    .stream_seconds = request->timeout_seconds,
+                    .wants_new_connection = failed_},
                    this);
   }
   std::optional<int64_t> DueNs() const { return reflector_.DueNs(); }
@@ -44,7 +48,8 @@ class ApiWatcher::Follower : public HttpReceiver {
     Deliver();
     return go_on;
   }
-  void OnEnd(const HttpEnd& end) override {
+  void OnEnd(const kube::HttpEnd& end) override {
+    failed_ = end.failed();
     reflector_.OnEnd(SystemClock().MonotonicNs(), {end.status, end.error, end.retry_after_seconds});
     Deliver();
   }
@@ -58,18 +63,20 @@ class ApiWatcher::Follower : public HttpReceiver {
   }
 
   Reflector reflector_;
-  HttpClient* client_;
+  kube::HttpClient* client_;
   const std::function<void(News)>& deliver_;
   std::string said_;
+  bool failed_ = false;  // the last request
 };
 
-absl::StatusOr<std::unique_ptr<ApiWatcher>> ApiWatcher::Start(ApiAccess access, uint32_t seed,
+absl::StatusOr<std::unique_ptr<ApiWatcher>> ApiWatcher::Start(kube::ApiAccess access, uint32_t seed,
                                                               std::function<void(News)> deliver) {
-  ASSIGN_OR_RETURN(std::unique_ptr<HttpClient> client, HttpClient::Create(std::move(access)));
+  ASSIGN_OR_RETURN(std::unique_ptr<kube::HttpClient> client, kube::HttpClient::Create(std::move(access)));
   return absl::WrapUnique(new ApiWatcher(std::move(client), seed, std::move(deliver)));
 }
 
-ApiWatcher::ApiWatcher(std::unique_ptr<HttpClient> client, uint32_t seed, std::function<void(News)> deliver)
+ApiWatcher::ApiWatcher(std::unique_ptr<kube::HttpClient> client, uint32_t seed,
+                       std::function<void(News)> deliver)
     : deliver_(std::move(deliver)), client_(std::move(client)) {
   for (const ApiKind& kind : kApiKinds)
     followers_.push_back(std::make_unique<Follower>(kind, ++seed, client_.get(), deliver_));

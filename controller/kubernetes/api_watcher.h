@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "controller/kubernetes/access.h"
-#include "controller/kubernetes/http_client.h"
 #include "controller/kubernetes/reflector.h"
+#include "kube/access.h"
+#include "kube/http_client.h"
 
 namespace fairlead::controller {
 
@@ -25,7 +25,7 @@ class ApiWatcher {
   };
 
   // `deliver` runs on the watcher's thread, with each piece of news.
-  static absl::StatusOr<std::unique_ptr<ApiWatcher>> Start(ApiAccess access, uint32_t seed,
+  static absl::StatusOr<std::unique_ptr<ApiWatcher>> Start(kube::ApiAccess access, uint32_t seed,
                                                            std::function<void(News)> deliver);
   // Ends the thread; `deliver` is not called any more.
   ~ApiWatcher();
@@ -38,11 +38,11 @@ class ApiWatcher {
 
  private:
   class Follower;
-  ApiWatcher(std::unique_ptr<HttpClient> client, uint32_t seed, std::function<void(News)> deliver);
+  ApiWatcher(std::unique_ptr<kube::HttpClient> client, uint32_t seed, std::function<void(News)> deliver);
   void Run();
 
   std::function<void(News)> deliver_;
-  std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<kube::HttpClient> client_;
   std::vector<std::unique_ptr<Follower>> followers_;
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> wanted_round_ = 0;

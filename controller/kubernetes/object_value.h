@@ -1,7 +1,7 @@
 // An object in the API's Protobuf encoding -> the tree that the readers of manifest/ take.
 #pragma once
 
-#include "controller/manifest/value.h"
+#include "base/yaml/value.h"
 
 namespace google::protobuf {
 class Message;

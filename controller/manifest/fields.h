@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "controller/manifest/value.h"
+#include "base/yaml/value.h"
 
 namespace fairlead::controller {
 

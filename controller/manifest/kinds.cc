@@ -5,8 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/utf8.h"
 #include "controller/manifest/fields.h"
-#include "controller/manifest/utf8.h"
 
 namespace fairlead::controller {
 namespace {

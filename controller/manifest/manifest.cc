@@ -6,9 +6,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/yaml/value.h"
 #include "controller/manifest/kinds.h"
 #include "controller/manifest/readers.h"
-#include "controller/manifest/value.h"
 
 namespace fairlead::controller {
 namespace {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "base/yaml/value.h"
 #include "controller/manifest/objects.h"
-#include "controller/manifest/value.h"
 
 namespace fairlead::controller {
 

@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "controller/manifest/utf8.h"
+#include "base/utf8.h"
 
 namespace fairlead::controller {
 namespace {

@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Open(const std::vector<s
   return controller;
 }
 
-absl::StatusOr<std::unique_ptr<Controller>> Controller::OpenKubernetes(ApiAccess access,
+absl::StatusOr<std::unique_ptr<Controller>> Controller::OpenKubernetes(kube::ApiAccess access,
                                                                        const ClusterSettings& settings,
                                                                        EventLoop* loop) {
   auto controller = absl::WrapUnique(new Controller(settings));

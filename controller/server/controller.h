@@ -12,9 +12,9 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
-#include "controller/kubernetes/access.h"
 #include "controller/source/object_source.h"
 #include "controller/sync/hub.h"
+#include "kube/access.h"
 
 namespace fairlead::controller {
 
@@ -24,7 +24,7 @@ class Controller {
                                                           const ClusterSettings& settings, const Clock& clock,
                                                           EventLoop* loop);
   // Returns before the API server has been read: see `synced`.
-  static absl::StatusOr<std::unique_ptr<Controller>> OpenKubernetes(ApiAccess access,
+  static absl::StatusOr<std::unique_ptr<Controller>> OpenKubernetes(kube::ApiAccess access,
                                                                     const ClusterSettings& settings,
                                                                     EventLoop* loop);
 

@@ -19,8 +19,8 @@
 #include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "base/unique_fd.h"
-#include "controller/kubernetes/access.h"
 #include "controller/server/server.h"
+#include "kube/access.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -165,12 +165,7 @@ void DeclareOptions(CLI::App* app, Options* options) {
 absl::StatusOr<std::unique_ptr<Controller>> OpenController(const Options& options,
                                                            const ClusterSettings& settings, EventLoop* loop) {
   if (!settings.api_server) return Controller::Open(options.manifests, settings, SystemClock(), loop);
-  ASSIGN_OR_RETURN(ApiAccess access,
-                   options.kubernetes ? InClusterAccess() : ReadKubeconfig(options.kubeconfig));
-  if (!options.api_servers.empty()) access.servers = options.api_servers;
-  for (const std::string& server : access.servers) {
-    if (absl::Status status = CheckServer(server); !status.ok()) return WrapError(status, "--api-server");
-  }
+  ASSIGN_OR_RETURN(kube::ApiAccess access, kube::OpenAccess(options.kubeconfig, options.api_servers));
   return Controller::OpenKubernetes(std::move(access), settings, loop);
 }
 

@@ -20,8 +20,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
-#include "controller/manifest/utf8.h"
-#include "controller/manifest/value.h"
+#include "base/utf8.h"
+#include "base/yaml/value.h"
 
 namespace fairlead::controller {
 namespace {

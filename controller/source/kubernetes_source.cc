@@ -20,8 +20,8 @@ struct KubernetesSource::Inbox {
   KubernetesSource* source = nullptr;  // of the loop's thread
 };
 
-absl::StatusOr<std::unique_ptr<KubernetesSource>> KubernetesSource::Open(ApiAccess access, uint32_t seed,
-                                                                         EventLoop* loop,
+absl::StatusOr<std::unique_ptr<KubernetesSource>> KubernetesSource::Open(kube::ApiAccess access,
+                                                                         uint32_t seed, EventLoop* loop,
                                                                          std::function<void()> changed) {
   auto source = absl::WrapUnique(new KubernetesSource(std::move(changed)));
   auto deliver = [inbox = source->inbox_, loop](ApiWatcher::News news) {

@@ -14,9 +14,9 @@
 
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
-#include "controller/kubernetes/access.h"
 #include "controller/kubernetes/api_watcher.h"
 #include "controller/source/object_source.h"
+#include "kube/access.h"
 
 namespace fairlead::controller {
 
@@ -24,7 +24,7 @@ class KubernetesSource : public ObjectSource {
  public:
   // Begins to list; calls `changed` on the loop's thread once all is there, and after each change.
   // `loop` must outlive it. `seed`: of jitter.
-  static absl::StatusOr<std::unique_ptr<KubernetesSource>> Open(ApiAccess access, uint32_t seed,
+  static absl::StatusOr<std::unique_ptr<KubernetesSource>> Open(kube::ApiAccess access, uint32_t seed,
                                                                 EventLoop* loop,
                                                                 std::function<void()> changed);
   ~KubernetesSource() override;

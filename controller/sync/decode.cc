@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "controller/manifest/utf8.h"
+#include "base/utf8.h"
 #include "controller/sync/encode.h"
 
 namespace fairlead::controller {

@@ -216,8 +216,8 @@ std::string FakeApiServer::url() const {
   return absl::StrCat(state_->tls ? "https" : "http", "://127.0.0.1:", state_->port);
 }
 
-ApiAccess FakeApiServer::access() const {
-  ApiAccess access;
+kube::ApiAccess FakeApiServer::access() const {
+  kube::ApiAccess access;
   access.servers = {url()};
   access.ca.file = state_->files.ca;
   return access;

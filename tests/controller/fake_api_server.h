@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "controller/kubernetes/access.h"
 #include "controller/server/server.h"
+#include "kube/access.h"
 #include "kubernetes.pb.h"
 
 namespace fairlead::controller {
@@ -22,7 +22,7 @@ class FakeApiServer {
   FakeApiServer& operator=(const FakeApiServer&) = delete;
 
   std::string url() const;
-  ApiAccess access() const;
+  kube::ApiAccess access() const;
 
   // `object`: of kubernetes.proto; its message's name is its kind. Sets its resourceVersion.
   void Put(const google::protobuf::Message& object);

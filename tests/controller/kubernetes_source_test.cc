@@ -36,7 +36,7 @@ class KubernetesSourceTest : public ::testing::Test {
     loop_->Drain();
   }
 
-  void Open(const ApiAccess& access) {
+  void Open(const kube::ApiAccess& access) {
     loop_ = *EventLoop::Create();
     absl::StatusOr<std::unique_ptr<KubernetesSource>> source =
         KubernetesSource::Open(access, 1, loop_.get(), [this] { ++changes_; });
@@ -301,7 +301,7 @@ TEST_F(KubernetesSourceTest, ReadsAllAgainWhereAnAgentIsAhead) {
 }
 
 TEST_F(KubernetesSourceTest, UsesTheNextServerWhereOneDoesNotAnswer) {
-  ApiAccess access = server_.access();
+  kube::ApiAccess access = server_.access();
   access.servers.insert(access.servers.begin(), "http://127.0.0.1:1");
   Open(access);
   EXPECT_TRUE(Synced());
@@ -311,7 +311,7 @@ TEST_F(KubernetesSourceTest, ReadsARotatedTokenFromItsFile) {
   ScratchFolder folder;
   folder.Put("token", "old\n");
   server_.RequireToken("old");
-  ApiAccess access = server_.access();
+  kube::ApiAccess access = server_.access();
   access.token_file = folder / "token";
   Open(access);
   ASSERT_TRUE(Synced());
@@ -326,7 +326,7 @@ TEST_F(KubernetesSourceTest, ShowsItsClientCertificateAndChecksTheServers) {
   TestCa ca;
   FakeApiServer server(ca.Sign("api-server"));
   TlsFiles client = ca.Sign("controller");
-  ApiAccess access = server.access();
+  kube::ApiAccess access = server.access();
   access.client_certificate.data = ReadFile(client.cert);
   access.client_key.file = client.key;
   Open(access);
@@ -338,7 +338,7 @@ TEST_F(KubernetesSourceTest, RefusesAServerOfAnotherCa) {
   TestCa other;
   FakeApiServer server(ca.Sign("api-server"));
   TlsFiles client = ca.Sign("controller");
-  ApiAccess access = server.access();
+  kube::ApiAccess access = server.access();
   access.ca.file = other.Sign("unused").ca;
   access.client_certificate.file = client.cert;
   access.client_key.file = client.key;

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "controller/manifest/utf8.h"
-#include "controller/manifest/value.h"
+#include "base/utf8.h"
+#include "base/yaml/value.h"
 
 namespace fairlead::controller {
 namespace {

@@ -14,13 +14,14 @@ import sys
 ALLOWED = {
     "base": set(),
     "api": set(),
+    "kube": {"base"},
     "pki": {"base"},
     "policy": {"base"},
     "datapath": {"base", "policy"},
-    "controller": {"api", "base", "pki", "policy"},
-    "agent": {"api", "base", "pki", "policy", "datapath"},
+    "controller": {"api", "base", "kube", "pki", "policy"},
+    "agent": {"api", "base", "kube", "pki", "policy", "datapath"},
     "cni": {"api", "base"},
-    "cli": {"api", "base"},
+    "cli": {"api", "base", "kube"},
 }
 # eBPF C shares structs with C++ and nothing else.
 BPF_ALLOWED = {"datapath/abi", "datapath/bpf"}

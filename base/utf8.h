@@ -5,7 +5,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace fairlead::controller {
+namespace fairlead {
 
 // Bytes at the front of `text` that are whole characters (RFC 3629: no overlong forms, no surrogates).
 size_t ValidUtf8Prefix(absl::string_view text);
@@ -16,4 +16,4 @@ inline bool IsUtf8(absl::string_view text) {
 // At most `max` bytes of `text`, which is UTF-8, with no character cut in two.
 std::string Shorten(absl::string_view text, size_t max);
 
-}  // namespace fairlead::controller
+}  // namespace fairlead

@@ -1,5 +1,5 @@
 // kubeconfigs, and what a pod is given.
-#include "controller/kubernetes/access.h"
+#include "kube/access.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "tests/controller/scratch_folder.h"
 
-namespace fairlead::controller {
+namespace fairlead::kube {
 namespace {
 
+using controller::ScratchFolder;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -66,16 +67,29 @@ TEST(InCluster, IsWhatTheKubeletMounts) {
   ScratchFolder folder;
   ::setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
   ::setenv("KUBERNETES_SERVICE_PORT", "443", 1);
-  EXPECT_THAT(std::string(InClusterAccess(folder.path()).status().message()), HasSubstr("not mounted"));
+  EXPECT_THAT(std::string(InClusterAccess({}, folder.path()).status().message()), HasSubstr("not mounted"));
   folder.Put("ca.crt", "ca");
   folder.Put("token", "t");
-  absl::StatusOr<ApiAccess> access = InClusterAccess(folder.path());
+  absl::StatusOr<ApiAccess> access = InClusterAccess({}, folder.path());
   ASSERT_TRUE(access.ok()) << access.status();
   EXPECT_THAT(access->servers, ElementsAre("https://[fd00::1]:443"));
   EXPECT_EQ(access->token_file, folder / "token");
   ::unsetenv("KUBERNETES_SERVICE_HOST");
-  EXPECT_FALSE(InClusterAccess(folder.path()).ok());
+  EXPECT_FALSE(InClusterAccess({}, folder.path()).ok());
+  access = InClusterAccess({"https://10.0.0.1:6443"}, folder.path());
+  ASSERT_TRUE(access.ok()) << access.status();
+  EXPECT_THAT(access->servers, ElementsAre("https://10.0.0.1:6443"));
+}
+
+TEST(OpenAccess, PrefersTheServersOfTheCommandLine) {
+  ScratchFolder folder;
+  folder.Put("k.conf", absl::StrCat(kHead, "- {name: me, user: {token: t}}\n"));
+  absl::StatusOr<ApiAccess> access = OpenAccess(folder / "k.conf", {"https://10.0.0.2:6443"});
+  ASSERT_TRUE(access.ok()) << access.status();
+  EXPECT_THAT(access->servers, ElementsAre("https://10.0.0.2:6443"));
+  EXPECT_THAT(std::string(OpenAccess(folder / "k.conf", {"10.0.0.2"}).status().message()),
+              HasSubstr("--api-server"));
 }
 
 }  // namespace
-}  // namespace fairlead::controller
+}  // namespace fairlead::kube

@@ -1,4 +1,4 @@
-#include "controller/kubernetes/access.h"
+#include "kube/access.h"
 
 #include <cstdlib>
 
@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
-#include "controller/manifest/value.h"
+#include "base/yaml/value.h"
 
-namespace fairlead::controller {
+namespace fairlead::kube {
 namespace {
 
 const Value* FindPath(const Value& from, std::initializer_list<const char*> path) {
@@ -131,17 +131,21 @@ absl::StatusOr<ApiAccess> ReadKubeconfig(const std::string& file) {
   return ParseKubeconfig(file, text);
 }
 
-absl::StatusOr<ApiAccess> InClusterAccess(const std::string& folder) {
-  const char* host = std::getenv("KUBERNETES_SERVICE_HOST");
-  const char* port = std::getenv("KUBERNETES_SERVICE_PORT");
-  if (host == nullptr || port == nullptr) {
-    return absl::FailedPreconditionError(
-        "--kubernetes: this process is in no pod (KUBERNETES_SERVICE_HOST and _PORT are not set); "
-        "use --kubeconfig FILE");
-  }
+absl::StatusOr<ApiAccess> InClusterAccess(const std::vector<std::string>& servers,
+                                          const std::string& folder) {
   ApiAccess access;
-  const bool ipv6 = absl::StrContains(host, ":");
-  access.servers.push_back(absl::StrCat("https://", ipv6 ? "[" : "", host, ipv6 ? "]" : "", ":", port));
+  access.servers = servers;
+  if (servers.empty()) {
+    const char* host = std::getenv("KUBERNETES_SERVICE_HOST");
+    const char* port = std::getenv("KUBERNETES_SERVICE_PORT");
+    if (host == nullptr || port == nullptr) {
+      return absl::FailedPreconditionError(
+          "--kubernetes: this process is in no pod (KUBERNETES_SERVICE_HOST and _PORT are not set); "
+          "use --kubeconfig FILE, or name the server by --api-server URL");
+    }
+    const bool ipv6 = absl::StrContains(host, ":");
+    access.servers.push_back(absl::StrCat("https://", ipv6 ? "[" : "", host, ipv6 ? "]" : "", ":", port));
+  }
   access.ca.file = folder + "/ca.crt";
   access.token_file = folder + "/token";
   for (const std::string& file : {access.ca.file, access.token_file}) {
@@ -151,4 +155,14 @@ absl::StatusOr<ApiAccess> InClusterAccess(const std::string& folder) {
   return access;
 }
 
-}  // namespace fairlead::controller
+absl::StatusOr<ApiAccess> OpenAccess(const std::string& kubeconfig, const std::vector<std::string>& servers) {
+  for (const std::string& server : servers) {
+    if (absl::Status status = CheckServer(server); !status.ok()) return WrapError(status, "--api-server");
+  }
+  if (kubeconfig.empty()) return InClusterAccess(servers);
+  ASSIGN_OR_RETURN(ApiAccess access, ReadKubeconfig(kubeconfig));
+  if (!servers.empty()) access.servers = servers;
+  return access;
+}
+
+}  // namespace fairlead::kube

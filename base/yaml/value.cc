@@ -1,4 +1,4 @@
-#include "controller/manifest/value.h"
+#include "base/yaml/value.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -13,10 +13,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "controller/manifest/scalar.h"
-#include "controller/manifest/utf8.h"
+#include "base/utf8.h"
+#include "base/yaml/scalar.h"
 
-namespace fairlead::controller {
+namespace fairlead {
 namespace {
 
 // Leaves yaml-cpp's parser; caught in ParseDocuments.
@@ -253,4 +253,4 @@ absl::StatusOr<std::vector<Value>> ParseDocuments(absl::string_view text) {
   }
 }
 
-}  // namespace fairlead::controller
+}  // namespace fairlead

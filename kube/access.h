@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace fairlead::controller {
+namespace fairlead::kube {
 
 // A PEM text, or the file that holds it; neither: none.
 struct PemSource {
@@ -32,11 +32,16 @@ struct ApiAccess {
 absl::StatusOr<ApiAccess> ParseKubeconfig(const std::string& file, absl::string_view text);
 absl::StatusOr<ApiAccess> ReadKubeconfig(const std::string& file);
 
-// Of a pod's service account. `folder`: where the kubelet mounts its token and CA.
+// Of a pod's service account. `servers`: none for the one in the environment, a virtual address that does not
+// work before Services do. `folder`: where the kubelet mounts the account's token and CA.
 absl::StatusOr<ApiAccess> InClusterAccess(
+    const std::vector<std::string>& servers = {},
     const std::string& folder = "/var/run/secrets/kubernetes.io/serviceaccount");
+
+// What a program's --kubeconfig FILE or, where that is empty, --kubernetes means, with --api-server URL...
+absl::StatusOr<ApiAccess> OpenAccess(const std::string& kubeconfig, const std::vector<std::string>& servers);
 
 // "https://HOST:PORT", without a path; http is for tests and proxies on this machine.
 absl::Status CheckServer(const std::string& url);
 
-}  // namespace fairlead::controller
+}  // namespace fairlead::kube

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "absl/strings/string_view.h"
-#include "controller/manifest/value.h"
+#include "base/yaml/value.h"
 
-namespace fairlead::controller {
+namespace fairlead {
 
 // kNull, kBool, kNumber or kString.
 Value::Type TypeOfPlainScalar(absl::string_view text);
 
-}  // namespace fairlead::controller
+}  // namespace fairlead

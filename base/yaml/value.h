@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace fairlead::controller {
+namespace fairlead {
 
 struct Value {
   enum class Type { kNull, kBool, kNumber, kString, kList, kMap };
@@ -43,4 +43,4 @@ inline constexpr int kMaxValues = 400'000;  // counts what aliases expand to
 // The documents of a file; empty ones are left out. An error reads "LINE: cause".
 absl::StatusOr<std::vector<Value>> ParseDocuments(absl::string_view text);
 
-}  // namespace fairlead::controller
+}  // namespace fairlead

@@ -1,4 +1,4 @@
-#include "controller/manifest/scalar.h"
+#include "base/yaml/scalar.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
 
-namespace fairlead::controller {
+namespace fairlead {
 namespace {
 
 template <size_t N>
@@ -62,4 +62,4 @@ Value::Type TypeOfPlainScalar(absl::string_view text) {
   return IsNumber(text) ? Value::Type::kNumber : Value::Type::kString;
 }
 
-}  // namespace fairlead::controller
+}  // namespace fairlead

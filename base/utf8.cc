@@ -1,8 +1,8 @@
-#include "controller/manifest/utf8.h"
+#include "base/utf8.h"
 
 #include <cstdint>
 
-namespace fairlead::controller {
+namespace fairlead {
 namespace {
 
 // Length of the character at the front of `text`; 0: there is none.
@@ -37,4 +37,4 @@ std::string Shorten(absl::string_view text, size_t max) {
   return std::string(front.substr(0, ValidUtf8Prefix(front)));
 }
 
-}  // namespace fairlead::controller
+}  // namespace fairlead

@@ -1,10 +1,11 @@
-#include "controller/kubernetes/http_client.h"
+#include "kube/http_client.h"
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <map>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,7 @@
 #include "base/read_file.h"
 #include "base/status_macros.h"
 
-namespace fairlead::controller {
+namespace fairlead::kube {
 namespace {
 
 constexpr long kConnectTimeoutMs = 10'000;
@@ -81,7 +82,6 @@ struct HttpClient::State {
   std::map<CURL*, std::unique_ptr<Transfer>> transfers;
   std::vector<std::pair<HttpReceiver*, HttpEnd>> failed;  // before they began
   size_t server = 0;
-  std::set<HttpReceiver*> failed_last;  // their next request makes a new connection
 
   absl::StatusOr<std::string> Token() const {
     if (access.token_file.empty()) return access.token;
@@ -89,8 +89,8 @@ struct HttpClient::State {
     return std::string(absl::StripAsciiWhitespace(text));
   }
 
-  absl::Status Begin(const Get& get, HttpReceiver* receiver);
-  void SetUp(const Get& get, Transfer* transfer);
+  absl::Status Begin(const HttpRequest& request, HttpReceiver* receiver);
+  void SetUp(const HttpRequest& request, Transfer* transfer);
   void Finish(CURL* easy, CURLcode code);
   // Those that libcurl is done with. True: there was one.
   bool FinishDone();
@@ -115,16 +115,26 @@ HttpClient::~HttpClient() {
   curl_multi_cleanup(state_->multi);
 }
 
-void HttpClient::State::SetUp(const Get& get, Transfer* transfer) {
+size_t HttpClient::server_count() const {
+  return state_->access.servers.size();
+}
+
+void HttpClient::State::SetUp(const HttpRequest& request, Transfer* transfer) {
   CURL* easy = transfer->easy.get();
-  curl_easy_setopt(easy, CURLOPT_URL, (access.servers[transfer->server] + get.path).c_str());
+  curl_easy_setopt(easy, CURLOPT_URL, (access.servers[transfer->server] + request.path).c_str());
+  if (!request.body.empty()) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request.body.data());
+  }
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   // A connection a stream: one that stalls holds up no other.
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers.get());
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, "fairlead-controller/" FAIRLEAD_VERSION);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT,
+                   absl::StrCat(program_invocation_short_name, "/" FAIRLEAD_VERSION).c_str());
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error.data());
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &OnHeader);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
@@ -135,14 +145,16 @@ void HttpClient::State::SetUp(const Get& get, Transfer* transfer) {
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, kKeepaliveIdleSeconds);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
-  if (get.stream_seconds > 0) {
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT, get.stream_seconds + kStreamGraceSeconds);
+  if (request.stream_seconds > 0) {
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT, request.stream_seconds + kStreamGraceSeconds);
+  } else if (request.timeout_ms > 0) {
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
   } else {
     curl_easy_setopt(easy, CURLOPT_TIMEOUT, kReplySeconds);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, kStalledSeconds);
   }
-  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, failed_last.count(transfer->receiver) > 0 ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request.wants_new_connection ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, access.verify_server ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, access.verify_server ? 2L : 0L);
   curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
@@ -151,26 +163,28 @@ void HttpClient::State::SetUp(const Get& get, Transfer* transfer) {
   SetPem(easy, CURLOPT_SSLKEY, CURLOPT_SSLKEY_BLOB, access.client_key);
 }
 
-absl::Status HttpClient::State::Begin(const Get& get, HttpReceiver* receiver) {
+absl::Status HttpClient::State::Begin(const HttpRequest& request, HttpReceiver* receiver) {
   ASSIGN_OR_RETURN(std::string token, Token());
   auto transfer = std::make_unique<Transfer>();
   transfer->easy.reset(curl_easy_init());
   if (transfer->easy == nullptr) return absl::InternalError("libcurl has no handle");
   transfer->receiver = receiver;
   transfer->server = server;
-  curl_slist* headers = curl_slist_append(nullptr, absl::StrCat("Accept: ", get.accept).c_str());
+  curl_slist* headers = curl_slist_append(nullptr, absl::StrCat("Accept: ", request.accept).c_str());
+  if (!request.body.empty())
+    headers = curl_slist_append(headers, absl::StrCat("Content-Type: ", request.content_type).c_str());
   if (!token.empty())
     headers = curl_slist_append(headers, absl::StrCat("Authorization: Bearer ", token).c_str());
   transfer->headers.reset(headers);
-  SetUp(get, transfer.get());
+  SetUp(request, transfer.get());
   CURL* easy = transfer->easy.get();
   curl_multi_add_handle(multi, easy);
   transfers.emplace(easy, std::move(transfer));
   return absl::OkStatus();
 }
 
-void HttpClient::Start(const Get& get, HttpReceiver* receiver) {
-  absl::Status status = state_->Begin(get, receiver);
+void HttpClient::Start(const HttpRequest& request, HttpReceiver* receiver) {
+  absl::Status status = state_->Begin(request, receiver);
   if (!status.ok()) state_->failed.push_back({receiver, HttpEnd{0, std::string(status.message()), 0}});
 }
 
@@ -199,11 +213,6 @@ void HttpClient::State::Finish(CURL* easy, CURLcode code) {
     }
   }
   const bool servers_fault = broke || end.status >= 500;
-  if (broke || end.status >= 400) {
-    failed_last.insert(transfer->receiver);
-  } else {
-    failed_last.erase(transfer->receiver);
-  }
   if (servers_fault && transfer->server == server) server = (server + 1) % access.servers.size();
   curl_multi_remove_handle(multi, easy);
   transfer->receiver->OnEnd(end);
@@ -239,4 +248,4 @@ void HttpClient::Wake() {
   curl_multi_wakeup(state_->multi);
 }
 
-}  // namespace fairlead::controller
+}  // namespace fairlead::kube
