@@ -162,6 +162,23 @@ TEST_P(PolicyTest, IsolatingAPodEndsWhatItsNewSetForbids) {
   EXPECT_TRUE(DroppedFor(FL_REASON_INGRESS_POLICY, world.FromPod(world.a(), Ip{a(), b()} / Udp{1234, 80})));
 }
 
+TEST_P(PolicyTest, APodThatGetsAnotherSetOfTheSameEpochIsAskedAgain) {
+  world.SetPolicy({{Direction::kIngress, {Allow("a", {}), DenyAll()}},
+                   {Direction::kIngress, {DenyAll()}},
+                   {Direction::kEgress, {Allow("b", {}), DenyAll()}},
+                   {Direction::kEgress, {DenyAll()}}},
+                  {{"a", Group({a()})}, {"b", Group({b()})}});
+  world.Isolate(world.a(), 0, 3);
+  world.Isolate(world.b(), 1, 0);
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Udp{1234, 80})));
+  world.Isolate(world.b(), 2, 0);
+  EXPECT_TRUE(DroppedFor(FL_REASON_INGRESS_POLICY, world.FromPod(world.a(), Ip{a(), b()} / Udp{1234, 80})));
+  world.Isolate(world.b(), 1, 0);
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Udp{1235, 80})));
+  world.Isolate(world.a(), 0, 4);
+  EXPECT_TRUE(DroppedFor(FL_REASON_EGRESS_POLICY, world.FromPod(world.a(), Ip{a(), b()} / Udp{1235, 80})));
+}
+
 TEST_P(PolicyTest, AnIncompleteGenerationNeverOpens) {
   world.SetPolicy({{Direction::kIngress, {Allow("a", {}), DenyAll()}}}, {{"a", Group({a()})}});
   world.Isolate(world.b(), 1, 0);

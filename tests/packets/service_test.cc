@@ -191,6 +191,28 @@ TEST_P(ServiceTest, PolicyIsAskedAboutTheClientAndTheBackend) {
   EXPECT_EQ(world.TupleCount(), 2);
 }
 
+TEST_P(ServiceTest, WhenPolicyChangesItIsAskedAboutTheBackendAgain) {
+  std::map<std::string, policy::AddressGroup> groups;
+  groups["backend"].members = {IpPrefix::Host(b())};
+  groups["service"].members = {IpPrefix::Host(vip())};
+  policy::Rule to_backend, to_service, deny;
+  to_backend.peers = {"backend"};
+  to_backend.ports = {{policy::Protocol::kTcp, 8080, 8080}};
+  to_service.peers = {"service"};
+  to_service.ports = {{policy::Protocol::kTcp, 80, 80}};
+  deny.action = policy::Action::kDeny;
+  deny.any_peer = deny.any_port = true;
+  world.SetPolicy({{policy::Direction::kEgress, {to_backend, deny}}}, groups);
+  world.Isolate(world.a(), 0, 1);
+  Serve(vip(), 80, kTcp, {{b(), 8080}});
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 80})));
+  world.SetPolicy({{policy::Direction::kEgress, {to_backend, deny}}}, groups);
+  EXPECT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 80, kAck})));
+  world.SetPolicy({{policy::Direction::kEgress, {to_service, deny}}}, groups);
+  EXPECT_TRUE(
+      DroppedFor(FL_REASON_EGRESS_POLICY, world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 80, kAck})));
+}
+
 TEST_P(ServiceTest, ATcpConnectionEndsWithItsBackend) {
   Serve(vip(), 80, kTcp, {{b(), 8080}});
   ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 80})));
