@@ -19,8 +19,10 @@
 #include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "base/unique_fd.h"
+#include "controller/identity/cluster_identity.h"
 #include "controller/server/server.h"
 #include "kube/access.h"
+#include "kube/api_client.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -34,6 +36,8 @@ struct Options {
   std::vector<std::string> api_servers;
   std::vector<std::string> listen;
   TlsFiles tls;
+  std::string identity = "files";
+  std::string namespace_name = "kube-system";
   std::string routing = "direct";
   std::string service_cidr = "10.96.0.0/16";
   std::string node_port_range = "30000-32767";
@@ -51,6 +55,7 @@ constexpr char kExamples[] = R"(Examples:
     --service-cidr 10.96.0.0/16,fd00:10:96::/112
   fairlead-controller --manifests ./shop --listen 0.0.0.0:9443 \
     --tls-ca ca.pem --tls-cert controller.pem --tls-key controller.key
+  fairlead-controller --kubernetes --identity kubernetes --namespace "$POD_NAMESPACE" --listen 0.0.0.0:9443
   fairlead-controller --kubeconfig /etc/kubernetes/controller.conf --api-server https://10.0.0.1:6443 \
     --api-server https://10.0.0.2:6443 --listen 0.0.0.0:9443 --tls-ca ca.pem --tls-cert ... --tls-key ...
 
@@ -124,7 +129,8 @@ void DeclareOptions(CLI::App* app, Options* options) {
       ->excludes("--manifests")
       ->type_name("URL")
       ->take_all();
-  app->add_option("--listen", options->listen, "unix:/PATH, or HOST:PORT with --tls-*; repeatable")
+  app->add_option("--listen", options->listen,
+                  "unix:/PATH, or HOST:PORT with --tls-* or --identity kubernetes; repeatable")
       ->required()
       ->type_name("ADDRESS")
       ->take_all();
@@ -132,6 +138,16 @@ void DeclareOptions(CLI::App* app, Options* options) {
       ->type_name("FILE");
   app->add_option("--tls-cert", options->tls.cert, "this controller's certificate (PEM)")->type_name("FILE");
   app->add_option("--tls-key", options->tls.key, "its private key (PEM)")->type_name("FILE");
+  app->add_option(
+         "--identity", options->identity,
+         "where certificates come from: files (--tls-*), or kubernetes (a CA that the replicas keep in "
+         "Secret fairlead-ca; agents get theirs by their service account's token)")
+      ->check(CLI::IsMember({"files", "kubernetes"}))
+      ->capture_default_str();
+  app->add_option("--namespace", options->namespace_name,
+                  "namespace of this program and of the agents; with --identity kubernetes")
+      ->type_name("NAME")
+      ->capture_default_str();
   app->add_option("--routing", options->routing, "how pods' packets travel between nodes")
       ->check(CLI::IsMember({"direct", "vxlan"}))
       ->capture_default_str();
@@ -187,8 +203,38 @@ bool WaitForSignal(const UniqueFd& signals, int event) {
   return fds[0].revents != 0;
 }
 
-absl::StatusOr<Listening> ListeningFrom(const Options& options) {
+// The cluster's certificates, and how the API server is asked about them.
+struct Certificates {
+  std::unique_ptr<kube::ApiClient> api;
+  std::shared_ptr<HeldTls> tls = std::make_shared<HeldTls>();
+  std::unique_ptr<ClusterIdentity> identity;  // none: they are files
+};
+
+absl::StatusOr<Certificates> OpenCertificates(const Options& options, EventLoop* loop) {
+  Certificates certificates;
+  if (options.identity != "kubernetes") return certificates;
+  if (!options.manifests.empty()) {
+    return absl::InvalidArgumentError(
+        "--identity kubernetes needs an API server: give --kubernetes or --kubeconfig instead of "
+        "--manifests");
+  }
+  ASSIGN_OR_RETURN(kube::ApiAccess access, kube::OpenAccess(options.kubeconfig, options.api_servers));
+  ASSIGN_OR_RETURN(certificates.api, kube::ApiClient::Start(std::move(access), loop));
+  certificates.identity = std::make_unique<ClusterIdentity>(
+      [api = certificates.api.get()](kube::ApiRequest request, kube::ApiClient::Done done) {
+        api->Call(std::move(request), std::move(done));
+      },
+      options.namespace_name, &SystemClock(), loop, certificates.tls);
+  return certificates;
+}
+
+absl::StatusOr<Listening> ListeningFrom(const Options& options, const Certificates& certificates) {
   Listening listening{.addresses = options.listen};
+  if (certificates.identity != nullptr) {
+    listening.tls = certificates.tls;
+    listening.signer = &certificates.identity->signer();
+    return listening;
+  }
   const TlsFiles& files = options.tls;
   if (files.complete()) {
     ASSIGN_OR_RETURN(listening.tls, TlsFileSource::Open(files));
@@ -198,9 +244,8 @@ absl::StatusOr<Listening> ListeningFrom(const Options& options) {
   return listening;
 }
 
-absl::Status ServeUntilSignal(const Options& options, EventLoop* loop, Controller* controller,
-                              const UniqueFd& signals) {
-  ASSIGN_OR_RETURN(const Listening listening, ListeningFrom(options));
+absl::Status ServeUntilSignal(const Options& options, const Listening& listening, EventLoop* loop,
+                              Controller* controller, const UniqueFd& signals) {
   ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Start(listening, loop, controller));
   spdlog::info("fairlead-controller {} serves on {}", FAIRLEAD_VERSION, options.listen.front());
   WaitForSignal(signals, -1);
@@ -214,22 +259,33 @@ absl::Status Serve(const Options& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<EventLoop> loop, EventLoop::Create());
   ASSIGN_OR_RETURN(std::unique_ptr<Controller> controller, OpenController(options, settings, loop.get()));
 
+  ASSIGN_OR_RETURN(const Certificates certificates, OpenCertificates(options, loop.get()));
+  ASSIGN_OR_RETURN(const Listening listening, ListeningFrom(options, certificates));
+
   // Agents find nobody here before there is something to tell them: an agent that connected earlier
   // would be told that its node does not exist.
-  UniqueFd synced(::eventfd(0, EFD_CLOEXEC));
-  if (!synced.valid()) return ErrnoError(errno, "create an eventfd");
-  auto announce = [fd = synced.get()] {
+  UniqueFd ready(::eventfd(0, EFD_CLOEXEC));
+  if (!ready.valid()) return ErrnoError(errno, "create an eventfd");
+  bool has_certificate = certificates.identity == nullptr;
+  auto announce = [&] {
+    if (!controller->synced() || !has_certificate) return;
     uint64_t one = 1;
-    [[maybe_unused]] ssize_t written = ::write(fd, &one, sizeof(one));
+    [[maybe_unused]] ssize_t written = ::write(ready.get(), &one, sizeof(one));
   };
-  if (controller->synced()) announce();
+  announce();
   uint64_t watcher = controller->OnChange(announce);
+  if (certificates.identity != nullptr) {
+    certificates.identity->Start([&] {
+      has_certificate = true;
+      announce();
+    });
+  }
 
   std::thread owner([&loop] { loop->Run(); });
   absl::Status status;
-  if (!WaitForSignal(signals, synced.get())) {
+  if (!WaitForSignal(signals, ready.get())) {
     loop->Post([&] { controller->StopOnChange(watcher); });
-    status = ServeUntilSignal(options, loop.get(), controller.get(), signals);
+    status = ServeUntilSignal(options, listening, loop.get(), controller.get(), signals);
   }
   loop->Stop();
   owner.join();

@@ -48,6 +48,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Listening& listening
   server->services_.push_back(MakeControlService(loop, &controller->hub()));
   server->services_.push_back(MakeIntrospectService(loop, controller));
   server->services_.push_back(MakeWorkloadsService(loop, controller));
+  if (listening.signer != nullptr) {
+    server->services_.push_back(MakeIdentityService(loop, listening.signer));
+  }
+  const ClientCertificate client =
+      listening.signer != nullptr ? ClientCertificate::kOptional : ClientCertificate::kRequired;
   grpc::ServerBuilder builder;
   for (const auto& service : server->services_) builder.RegisterService(service.get());
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
@@ -70,8 +75,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Listening& listening
           absl::StrCat("listen on ", listen[i],
                        ": only unix sockets go without TLS; give --tls-ca, --tls-cert and --tls-key"));
     } else {
-      builder.AddListeningPort(listen[i], MakeTlsCredentials(listening.tls, ClientCertificate::kRequired),
-                               &server->ports_[i]);
+      builder.AddListeningPort(listen[i], MakeTlsCredentials(listening.tls, client), &server->ports_[i]);
     }
   }
   // The socket must never be open to others, not even for the moment until chmod.

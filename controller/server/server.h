@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
+#include "controller/identity/node_signer.h"
 #include "controller/identity/tls_source.h"
 #include "controller/server/controller.h"
 #include "grpcpp/server.h"
@@ -16,7 +17,10 @@ namespace fairlead::controller {
 struct Listening {
   // "unix:/PATH" (made with mode 0600; one process at a time) or "HOST:PORT" (with `tls` only).
   std::vector<std::string> addresses;
-  std::shared_ptr<TlsSource> tls;  // none: only unix sockets. Clients need a certificate of one of its CAs.
+  std::shared_ptr<TlsSource> tls;  // none: only unix sockets
+  // Without one, clients need a certificate that a CA of `tls` has signed. With one, clients that have none
+  // may ask it for theirs, and for nothing else.
+  NodeSigner* signer = nullptr;
 };
 
 class Server {

@@ -4,11 +4,13 @@
 
 #include <memory>
 
+#include "controller/identity/node_signer.h"
 #include "controller/server/controller.h"
 #include "grpcpp/impl/service_type.h"
 
 namespace fairlead::controller {
 
+std::unique_ptr<grpc::Service> MakeIdentityService(EventLoop* loop, NodeSigner* signer);
 std::unique_ptr<grpc::Service> MakeControlService(EventLoop* loop, Hub* hub);
 std::unique_ptr<grpc::Service> MakeIntrospectService(EventLoop* loop, Controller* controller);
 std::unique_ptr<grpc::Service> MakeWorkloadsService(EventLoop* loop, Controller* controller);

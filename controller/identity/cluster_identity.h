@@ -1,0 +1,63 @@
+// The controller's part in the cluster's certificates, on the loop's thread: its own certificate, always
+// fresh; the CA that signs it, kept with the other replicas; and the signing of agents' certificates.
+//
+//   Secret fairlead-ca <-> AuthorityKeeper -> this controller's certificate -> HeldTls (every handshake)
+//                                          -> NodeSigner (Identity.Sign)
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "controller/identity/authority_keeper.h"
+#include "controller/identity/node_signer.h"
+#include "controller/identity/tls_source.h"
+
+namespace fairlead::controller {
+
+class ClusterIdentity {
+ public:
+  // The Secret is read again so often. A change of the CA is known to all replicas long before it counts.
+  static constexpr std::chrono::seconds kRoundInterval{60};
+
+  ClusterIdentity(ApiCall call, const std::string& namespace_name, const Clock* clock, EventLoop* loop,
+                  std::shared_ptr<HeldTls> tls);
+  ~ClusterIdentity();
+
+  // `on_ready` once: there is a certificate.
+  void Start(std::function<void()> on_ready);
+
+  NodeSigner& signer() { return signer_; }
+  const NodeSigner& signer() const { return signer_; }
+  // What went wrong last; what was read before stays in force.
+  const absl::Status& status() const { return status_; }
+  const std::optional<Authorities>& authorities() const { return keeper_.authorities(); }
+  const std::optional<pki::Certificate>& certificate() const { return certificate_; }
+
+ private:
+  void Round();
+  void OnRound(const absl::Status& status);
+  absl::Status TakeIn(const Authorities& authorities);
+  bool IsCertificateDue(const Authorities& authorities, absl::Time now) const;
+
+  const Clock* clock_;
+  EventLoop* loop_;
+  std::shared_ptr<HeldTls> tls_;
+  AuthorityKeeper keeper_;
+  NodeSigner signer_;
+  std::function<void()> on_ready_;
+  absl::Status status_;
+  std::optional<pki::Certificate> certificate_;
+  TlsTexts texts_;
+  int failures_ = 0;
+  std::minstd_rand random_{std::random_device()()};
+  EventLoop::TimerId timer_ = 0;
+};
+
+}  // namespace fairlead::controller

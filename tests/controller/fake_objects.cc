@@ -1,0 +1,101 @@
+#include "tests/controller/fake_objects.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace fairlead::controller {
+
+ApiCall FakeObjects::Caller() {
+  return [this](kube::ApiRequest request, kube::ApiClient::Done done) {
+    waiting_.push_back({std::move(request), std::move(done)});
+  };
+}
+
+void FakeObjects::Answer(size_t n) {
+  if (n >= waiting_.size()) std::abort();
+  Waiting next = std::move(waiting_[n]);
+  waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(n));
+  ++requests_;
+  next.done(Reply(next.request));
+}
+
+void FakeObjects::AnswerAll() {
+  while (!waiting_.empty()) Answer();
+}
+
+const nlohmann::json* FakeObjects::Find(const std::string& path) const {
+  auto at = objects_.find(path);
+  return at == objects_.end() ? nullptr : &at->second;
+}
+
+void FakeObjects::SetField(const std::string& path, const nlohmann::json::json_pointer& field,
+                           const nlohmann::json& value) {
+  objects_[path][field] = value;
+  objects_[path]["metadata"]["resourceVersion"] = absl::StrCat(++version_);
+}
+
+void FakeObjects::Refuse(const std::string& method, const std::string& suffix, absl::Status status) {
+  refusals_[{method, suffix}] = std::move(status);
+}
+
+void FakeObjects::SetAgentToken(const std::string& token, const std::string& node,
+                                const std::string& namespace_name) {
+  SetToken(token, {{"authenticated", true},
+                   {"audiences", {"fairlead-controller"}},
+                   {"user",
+                    {{"username", absl::StrCat("system:serviceaccount:", namespace_name, ":fairlead-agent")},
+                     {"extra", {{"authentication.kubernetes.io/node-name", {node}}}}}}});
+}
+
+absl::StatusOr<nlohmann::json> FakeObjects::Reply(const kube::ApiRequest& request) {
+  for (const auto& [what, status] : refusals_) {
+    if (what.first == request.method && absl::EndsWith(request.path, what.second) && !status.ok())
+      return status;
+  }
+  if (request.method == "POST") {
+    return absl::EndsWith(request.path, "/tokenreviews") ? Review(request.body) : Create(request);
+  }
+  auto at = objects_.find(request.path);
+  if (at == objects_.end()) return absl::NotFoundError(request.path);
+  if (request.method == "GET") return at->second;
+  if (request.method == "PATCH" && request.content_type == kube::kMergePatch) return Patch(request);
+  std::abort();  // what no API server takes
+}
+
+absl::StatusOr<nlohmann::json> FakeObjects::Create(const kube::ApiRequest& request) {
+  const std::string path =
+      absl::StrCat(request.path, "/", request.body["metadata"]["name"].get<std::string>());
+  if (objects_.count(path) > 0) return absl::AlreadyExistsError(path);
+  ++writes_;
+  nlohmann::json& object = objects_[path];
+  object = request.body;
+  object["metadata"]["resourceVersion"] = absl::StrCat(++version_);
+  return object;
+}
+
+absl::StatusOr<nlohmann::json> FakeObjects::Patch(const kube::ApiRequest& request) {
+  nlohmann::json& object = objects_[request.path];
+  if (object["metadata"]["resourceVersion"] != request.body["metadata"]["resourceVersion"]) {
+    return absl::AbortedError(request.path);
+  }
+  ++writes_;
+  object.merge_patch(request.body);
+  object["metadata"]["resourceVersion"] = absl::StrCat(++version_);
+  return object;
+}
+
+nlohmann::json FakeObjects::Review(const nlohmann::json& review) const {
+  nlohmann::json answer = review;
+  auto at = tokens_.find(review["spec"]["token"].get<std::string>());
+  if (at != tokens_.end()) {
+    answer["status"] = at->second;
+  } else {
+    answer["status"] = {{"authenticated", false}, {"error", "invalid bearer token"}};
+  }
+  return answer;
+}
+
+}  // namespace fairlead::controller
