@@ -8,16 +8,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/controller_tls.h"
 
 namespace fairlead::agent {
 
 // Paths.
 struct TlsFiles {
-  std::string ca, cert, key;
-};
-
-// What is in them.
-struct TlsTexts {
   std::string ca, cert, key;
 };
 
