@@ -17,9 +17,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/http_server.h"
 #include "base/status_macros.h"
 #include "base/unique_fd.h"
 #include "controller/identity/cluster_identity.h"
+#include "controller/server/monitoring.h"
 #include "controller/server/server.h"
 #include "kube/access.h"
 #include "kube/api_client.h"
@@ -38,6 +40,7 @@ struct Options {
   TlsFiles tls;
   std::string identity = "files";
   std::string namespace_name = "kube-system";
+  std::string health_listen;
   std::string routing = "direct";
   std::string service_cidr = "10.96.0.0/16";
   std::string node_port_range = "30000-32767";
@@ -148,6 +151,9 @@ void DeclareOptions(CLI::App* app, Options* options) {
                   "namespace of this program and of the agents; with --identity kubernetes")
       ->type_name("NAME")
       ->capture_default_str();
+  app->add_option("--health-listen", options->health_listen,
+                  "HTTP for /healthz, /readyz and /metrics, such as 127.0.0.1:9965; none without it")
+      ->type_name("ADDRESS:PORT");
   app->add_option("--routing", options->routing, "how pods' packets travel between nodes")
       ->check(CLI::IsMember({"direct", "vxlan"}))
       ->capture_default_str();
@@ -244,9 +250,19 @@ absl::StatusOr<Listening> ListeningFrom(const Options& options, const Certificat
   return listening;
 }
 
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeHealth(const Options& options, EventLoop* loop,
+                                                        const Monitored* monitored) {
+  if (options.health_listen.empty()) return nullptr;
+  return HttpServer::Listen(
+      options.health_listen, "--health-listen", loop, [monitored](const std::string& path) {
+        return MonitoringPage(*monitored, path, absl::FromUnixNanos(SystemClock().WallNs()));
+      });
+}
+
 absl::Status ServeUntilSignal(const Options& options, const Listening& listening, EventLoop* loop,
-                              Controller* controller, const UniqueFd& signals) {
+                              Controller* controller, Monitored* monitored, const UniqueFd& signals) {
   ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Start(listening, loop, controller));
+  loop->Post([monitored] { monitored->serving = true; });
   spdlog::info("fairlead-controller {} serves on {}", FAIRLEAD_VERSION, options.listen.front());
   WaitForSignal(signals, -1);
   spdlog::info("ending on a signal");
@@ -261,6 +277,8 @@ absl::Status Serve(const Options& options) {
 
   ASSIGN_OR_RETURN(const Certificates certificates, OpenCertificates(options, loop.get()));
   ASSIGN_OR_RETURN(const Listening listening, ListeningFrom(options, certificates));
+  Monitored monitored{.controller = controller.get(), .identity = certificates.identity.get()};
+  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> health, ServeHealth(options, loop.get(), &monitored));
 
   // Agents find nobody here before there is something to tell them: an agent that connected earlier
   // would be told that its node does not exist.
@@ -285,7 +303,7 @@ absl::Status Serve(const Options& options) {
   absl::Status status;
   if (!WaitForSignal(signals, ready.get())) {
     loop->Post([&] { controller->StopOnChange(watcher); });
-    status = ServeUntilSignal(options, listening, loop.get(), controller.get(), signals);
+    status = ServeUntilSignal(options, listening, loop.get(), controller.get(), &monitored, signals);
   }
   loop->Stop();
   owner.join();
