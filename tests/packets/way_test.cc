@@ -102,5 +102,20 @@ TEST_P(WayTest, AConnectionFollowsItsServerToAnotherNode) {
   EXPECT_EQ(world.FromPod(world.a(), packet).trace.node, 2);
 }
 
+TEST_P(WayTest, AConnectionDoesNotFollowItsServersAddressIntoAPodOfThisNode) {
+  Packet packet = Ip{a(), remote()} / Udp{1234, 80};
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), packet)));
+  // The policy of a pod that has the address now was not asked.
+  fl_endpoint b = world.endpoint(world.b());
+  (ipv6() ? b.v6 : b.v4) = Abi(remote());
+  world.SetEndpoint(world.b(), b);
+  world.SetLocation(remote(), FL_LOCATION_LOCAL_POD, world.b().index);
+  fl_config config = world.config();
+  ++config.route_epoch;
+  world.SetConfig(config);
+  EXPECT_TRUE(AnsweredFor(FL_REASON_NO_SUCH_POD, world.FromPod(world.a(), packet)));
+  EXPECT_TRUE(DeliveredTo(world.b(), world.FromPod(world.a(), packet))) << "a new one, that was judged";
+}
+
 }  // namespace
 }  // namespace fairlead::packets
