@@ -12,8 +12,9 @@ const char* ReasonName(uint32_t reason) {
 }
 
 testing::AssertionResult WentOn(const Outcome& outcome) {
-  if (outcome.action == kDrop)
-    return testing::AssertionFailure() << "dropped: " << ReasonName(outcome.reason);
+  // What is answered instead leaves, too.
+  if (outcome.action == kDrop || outcome.reason != FL_REASON_FORWARDED)
+    return testing::AssertionFailure() << "refused: " << ReasonName(outcome.reason);
   std::string error = ChecksumError(outcome.frame);
   if (!error.empty())
     return testing::AssertionFailure() << "wrong " << error << " in " << Dump(outcome.frame);
