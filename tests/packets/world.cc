@@ -459,9 +459,7 @@ Outcome World::Run(fl_stage stage, const Bytes& frame, uint32_t ifindex, const F
   if (!compare_twin) return outcome;
   EXPECT_EQ(shown.action, outcome.action) << "twin and attached program disagree on the action; reason "
                                           << trace.reason << " and " << outcome.reason;
-  if (outcome.action == kDrop) {
-    EXPECT_EQ(trace.reason, outcome.reason) << "twin and attached program disagree on the reason";
-  }
+  EXPECT_EQ(trace.reason, outcome.reason) << "twin and attached program disagree on the reason";
   if (compare_frames) {
     EXPECT_EQ(Dump(shown.frame), Dump(outcome.frame)) << "twin and attached program send different packets";
   }
