@@ -352,6 +352,34 @@ TEST(PolicyPublication, ANewAgentWithTheSameStateWritesNothing) {
   }
 }
 
+TEST(PolicyPublication, APodIsNotReadyBeforeItsPolicyIsKnown) {
+  StateGenerator generator(Seed() + 9);
+  for (int round = 0; round < 20; ++round) {
+    const DesiredState known = generator.State();
+    DesiredState unknown = known;
+    for (auto& [key, endpoint] : unknown.endpoints) {
+      endpoint.policy_known = false;
+      endpoint.ingress_set = endpoint.egress_set = "";
+    }
+    FakeKernel kernel;
+    FakeNode agent(kernel);
+    {
+      Watch watch(kernel, {}, unknown, Order::kForward);
+      ASSERT_TRUE(agent.Apply(unknown, generator.Pick(2) == 0).empty());
+    }
+    ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, unknown));
+    {
+      Watch watch(kernel, unknown, known, Order::kForward);
+      ASSERT_TRUE(agent.Apply(known).empty());
+    }
+    ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, known));
+    // What a predecessor has put in force stays until more is known.
+    FakeNode next(kernel);
+    ASSERT_TRUE(next.Apply(unknown).empty());
+    ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, known));
+  }
+}
+
 TEST(PolicyPublication, NothingGoesBeforeEverythingIsKnown) {
   StateGenerator generator(Seed() + 4);
   for (int round = 0; round < 20; ++round) {
