@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "datapath/bpf_error.h"
+#include "datapath/event_rings.h"
 #include "datapath/map_limits.h"
 #include "fairlead_bpf.skel.h"
 
@@ -24,9 +25,9 @@ bool IsPrivate(const std::string& map) {
 }
 
 // Layouts that are no longer the first. What was in the older ones is of no use to the newer: rings of
-// half-open connections, which end by themselves.
+// half-open connections, which end by themselves, and of events that nobody will read.
 const std::map<std::string, int>& LaterLayouts() {
-  static const std::map<std::string, int> versions = {{"ct_half_open", 2}};
+  static const std::map<std::string, int> versions = {{"ct_half_open", 2}, {"events", 2}};
   return versions;
 }
 
@@ -47,11 +48,13 @@ bool IsAgentArray(const std::string& name) {
 }
 
 absl::Status SizeMaps(bpf_object* object, uint32_t max_connections) {
+  ASSIGN_OR_RETURN(const uint32_t event_rings, EventRingCount());
   bpf_map* map;
   bpf_object__for_each_map(map, object) {
     const std::string name = bpf_map__name(map);
     uint32_t entries = 0;
     if (name == "ct_tuple") entries = 2 * max_connections;
+    if (name == "events") entries = event_rings;
     if (name == "ct_record" || name == "ct_translation" || name == "ct_free") entries = max_connections;
     if (entries != 0 && bpf_map__set_max_entries(map, entries) != 0) {
       return BpfError(errno, absl::StrCat("size map ", name));
@@ -172,6 +175,7 @@ absl::StatusOr<BpfObject> BpfObject::Load(const std::string& pin_dir, uint32_t m
   RETURN_IF_ERROR(SizeMaps(opened->obj, max_connections));
   RETURN_IF_ERROR(ReusePins(opened->obj, pin_dir));
   RETURN_IF_ERROR(LoadInto(opened, log));
+  RETURN_IF_ERROR(MakeEventRings(bpf_map__fd(opened->maps.events)));
   RETURN_IF_ERROR(PinMaps(opened->obj, pin_dir));
   ASSIGN_OR_RETURN(object.names_, OpenNames(pin_dir));
   return object;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* What programs report: one event for every new connection and every drop, in the ring "events".
+/* What programs report: one event for every new connection and every drop, in the ring of its CPU: the map
+ * "events" has a ring buffer of FL_EVENTS_SIZE bytes for each possible CPU, so that no CPU waits for another.
  * What did not fit is counted exactly in the per-CPU array "events_lost".
  *
- * An event wakes its reader only when FL_EVENTS_WAKE bytes wait to be read: waking a reader that sleeps on
- * another CPU cost each new connection 17 us. Readers look every so often by themselves. */
-#define FL_EVENTS_SIZE (1 << 21)
-#define FL_EVENTS_WAKE (FL_EVENTS_SIZE / 8)
+ * An event wakes its reader only when FL_EVENTS_WAKE bytes of its ring wait to be read: waking a reader that
+ * sleeps on another CPU cost each new connection 17 us. Readers look every so often by themselves. */
 #ifndef FAIRLEAD_ABI_EVENT_H
 #define FAIRLEAD_ABI_EVENT_H
 
 #include "datapath/abi/types.h"
+
+#define FL_EVENTS_SIZE (1 << 19)
+#define FL_EVENTS_WAKE (FL_EVENTS_SIZE / 4)
 
 /* X(constant, "name") */
 #define FL_STAGES(X)                     \

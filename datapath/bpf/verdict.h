@@ -8,9 +8,17 @@
 #include "datapath/bpf/scratch.h"
 #include "datapath/bpf/trace.h"
 
-struct {
+struct event_ring {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, FL_EVENTS_SIZE);
+};
+
+/* By CPU; whoever loads the programs sizes it and puts the rings in (event_rings.h). */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __array(values, struct event_ring);
 } events MAP;
 
 struct {
@@ -29,7 +37,9 @@ struct {
 
 GLOBAL int report(const struct packet *packet, const struct flow *flow, __u32 reason) {
   if (!packet || !flow || explain) return 0;
-  struct fl_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+  __u32 cpu = bpf_get_smp_processor_id();
+  void *ring = bpf_map_lookup_elem(&events, &cpu);
+  struct fl_event *event = ring ? bpf_ringbuf_reserve(ring, sizeof(*event), 0) : NULL;
   if (!event) {
     __u64 *lost = only_entry(&events_lost);
     if (lost) *lost += 1;
@@ -56,7 +66,7 @@ GLOBAL int report(const struct packet *packet, const struct flow *flow, __u32 re
   event->rule = flow->rule;
   event->source_endpoint = flow->from.endpoint;
   event->destination_endpoint = flow->to.endpoint;
-  bool many = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= FL_EVENTS_WAKE;
+  bool many = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= FL_EVENTS_WAKE;
   bpf_ringbuf_submit(event, many ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
   return 0;
 }

@@ -151,13 +151,5 @@ TEST_F(NeighbourTest, RefusesTheRest) {
                          Send(Ip{Address("fe80::1234"), Address("fe80::1")} / Tcp{1234, 22})));
 }
 
-TEST_P(SourceTest, AReaderIsWokenForManyEventsOnly) {
-  const Bytes refused = (Packet(world.FromPod(world.a())) / Ip{b(), remote()} / Tcp{1234, 80}).Build();
-  constexpr int kAnEvent = sizeof(fl_event) + 8;  // the ring's header
-  const int packets = world.PacketsUntilWoken(FL_STAGE_POD_EGRESS, refused, world.a().ifindex, 20'000);
-  EXPECT_GE(packets, FL_EVENTS_WAKE / kAnEvent);
-  EXPECT_LE(packets, FL_EVENTS_WAKE / kAnEvent + 100);
-}
-
 }  // namespace
 }  // namespace fairlead::packets

@@ -19,6 +19,7 @@
 #include "base/netlink/address.h"
 #include "base/netlink/link.h"
 #include "base/netlink/route.h"
+#include "datapath/event_rings.h"
 #include "fairlead_bpf.skel.h"
 #include "policy/classifier.h"
 
@@ -76,14 +77,11 @@ World::World() {
   MakeDevices();
   attached_ = Load(false);
   twin_ = Load(true);
-  ring_ = ring_buffer__new(
-      bpf_map__fd(attached_->maps.events),
-      [](void* world, void* data, size_t) {
-        static_cast<World*>(world)->events_.push_back(*static_cast<fl_event*>(data));
-        return 0;
-      },
-      this, nullptr);
-  if (!ring_) Die("open the ring of events");
+  Require(datapath::MakeEventRings(bpf_map__fd(attached_->maps.events)));
+  auto events = datapath::EventReader::Open(bpf_map__fd(attached_->maps.events),
+                                            bpf_map__fd(attached_->maps.events_lost));
+  Require(events.status());
+  events_ = *std::move(events);
 }
 
 void World::MakeDevices() {
@@ -138,6 +136,9 @@ fairlead_bpf* World::Load(bool twin) {
   for (bpf_map* map : {programs->maps.ct_record, programs->maps.ct_translation, programs->maps.ct_free})
     bpf_map__set_max_entries(map, kConnections);
   bpf_map__set_max_entries(programs->maps.row_word, kRowWords);
+  auto cpus = datapath::EventRingCount();
+  Require(cpus.status());
+  bpf_map__set_max_entries(programs->maps.events, *cpus);
   if (twin) {
     bpf_map* map;
     bpf_object__for_each_map(map, programs->obj) {
@@ -387,10 +388,13 @@ std::vector<fl_counter> World::Counters() {
   return total;
 }
 
-std::vector<fl_event> World::TakeEvents() {
-  events_.clear();
-  ring_buffer__consume(ring_);
-  return std::move(events_);
+std::vector<fl_event> World::TakeEvents(int limit, uint64_t* lost) {
+  std::vector<fl_event> taken;
+  events_->Read(limit, [&](const fl_event& event, uint64_t lost_before) {
+    taken.push_back(event);
+    if (lost != nullptr) *lost += lost_before;
+  });
+  return taken;
 }
 
 Outcome World::RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame, uint32_t ifindex,
@@ -423,17 +427,21 @@ Outcome World::RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame
 int World::PacketsUntilWoken(fl_stage stage, const Bytes& frame, uint32_t ifindex, int limit) {
   TakeEvents();
   epoll_event woken;
-  const int epoll_fd = ring_buffer__epoll_fd(ring_);
+  const int epoll_fd = events_->fd();
   while (epoll_wait(epoll_fd, &woken, 1, 0) > 0) TakeEvents();
   int sent = 0;
   // The kernel wakes from an interrupt that it sends to itself.
   while (sent < limit && epoll_wait(epoll_fd, &woken, 1, 0) == 0) {
-    RunOne(attached_, stage, frame, ifindex, 0);
+    RunAttached(stage, frame, ifindex);
     ++sent;
   }
   const bool was_woken = epoll_wait(epoll_fd, &woken, 1, 1000) > 0;
   TakeEvents();
   return was_woken ? sent : -1;
+}
+
+void World::RunAttached(fl_stage stage, const Bytes& frame, uint32_t ifindex) {
+  RunOne(attached_, stage, frame, ifindex, 0);
 }
 
 Outcome World::Run(fl_stage stage, const Bytes& frame, uint32_t ifindex, const Facts& facts) {

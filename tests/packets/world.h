@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,11 @@
 #include "datapath/abi/reasons.h"
 #include "datapath/abi/service.h"
 #include "datapath/abi/trace.h"
+#include "datapath/event_reader.h"
 #include "policy/compiled.h"
 #include "tests/packets/packet.h"
 
 struct fairlead_bpf;
-struct ring_buffer;
 
 namespace fairlead::packets {
 
@@ -122,6 +123,10 @@ class World {
   // Runs the attached program on copies of the frame, reading no events, until a reader would be woken: how
   // many copies that took; -1 when `limit` were not enough.
   int PacketsUntilWoken(fl_stage stage, const Bytes& frame, uint32_t ifindex, int limit);
+  // Runs the attached program alone, on this CPU; its events wait.
+  void RunAttached(fl_stage stage, const Bytes& frame, uint32_t ifindex);
+  // At most `limit` of the events that wait; adds to `lost` what did not fit before them.
+  std::vector<fl_event> TakeEvents(int limit = 1 << 20, uint64_t* lost = nullptr);
   // Whether Run compares the bytes that leave; a choice by chance may differ.
   bool compare_frames = true;
   // Whether it compares at all: explaining asks policy again, where a packet of a connection does not.
@@ -135,13 +140,11 @@ class World {
   Outcome RunOne(fairlead_bpf* programs, fl_stage stage, const Bytes& frame, uint32_t ifindex,
                  uint32_t gso_size);
   std::vector<fl_counter> Counters();
-  std::vector<fl_event> TakeEvents();
   void Clear();
 
   fairlead_bpf* attached_ = nullptr;
   fairlead_bpf* twin_ = nullptr;
-  ::ring_buffer* ring_ = nullptr;
-  std::vector<fl_event> events_;
+  std::unique_ptr<datapath::EventReader> events_;
   Pod a_, b_;
   uint32_t node_ifindex_ = 0, overlay_ifindex_ = 0;
   MacAddress node_mac_{};
