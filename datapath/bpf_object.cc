@@ -27,7 +27,9 @@ bool IsPrivate(const std::string& map) {
 // Layouts that are no longer the first. What was in the older ones is of no use to the newer: rings of
 // half-open connections, which end by themselves, and of events that nobody will read.
 const std::map<std::string, int>& LaterLayouts() {
-  static const std::map<std::string, int> versions = {{"ct_half_open", 2}, {"events", 2}};
+  static const std::map<std::string, int> versions = {
+      {"ct_half_open", 2}, {"events", 2},      {"policy_generation", 2}, {"policy_set", 2},
+      {"row_by_class", 2}, {"row_by_port", 2}, {"row_word", 2}};
   return versions;
 }
 

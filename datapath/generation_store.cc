@@ -40,7 +40,6 @@ absl::Status GenerationStore::Load() {
 absl::StatusOr<Generation> GenerationStore::Adopt(uint32_t index) {
   Generation generation{.index = index, .value = generations_.Get(index)};
   const fl_policy_generation& value = generation.value;
-  const uint32_t length = value.summary_count + value.word_count;
   auto broken = [&](const std::string& why) {
     return absl::DataLossError(absl::StrCat("adopt policy_generation[", index, "]: ", why));
   };
@@ -52,7 +51,7 @@ absl::StatusOr<Generation> GenerationStore::Adopt(uint32_t index) {
   if (!rule_spans_.Adopt(value.rule_base, value.rule_count)) return broken("its rules overlap another's");
   std::vector<uint32_t> adopted;
   auto adopt_row = [&](uint32_t offset) {
-    const absl::Status status = rows_.Adopt(offset, length);
+    const absl::Status status = rows_.Adopt(offset, value.summary_count);
     if (status.ok()) adopted.push_back(offset);
     return status;
   };

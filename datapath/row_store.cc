@@ -1,15 +1,19 @@
 #include "datapath/row_store.h"
 
+#include <bit>
+
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 
 namespace fairlead::datapath {
 
 StoredRow EncodeRow(const policy::Row& row, uint32_t word_count) {
   const uint32_t summary_count = (word_count + 63) / 64;
-  StoredRow stored(summary_count + word_count, 0);
+  StoredRow stored(summary_count, 0);
   for (uint32_t i = 0; i < word_count && i < row.size(); ++i) {
-    stored[summary_count + i] = row[i];
-    if (row[i] != 0) stored[i / 64] |= uint64_t{1} << (i % 64);
+    if (row[i] == 0) continue;
+    stored[i / 64] |= uint64_t{1} << (i % 64);
+    stored.push_back(row[i]);
   }
   return stored;
 }
@@ -35,7 +39,16 @@ absl::StatusOr<uint32_t> RowStore::Acquire(const StoredRow& row) {
   return *offset;
 }
 
-absl::Status RowStore::Adopt(uint32_t offset, uint32_t length) {
+absl::StatusOr<uint32_t> RowStore::LengthOf(uint32_t offset, uint32_t summary_count) const {
+  std::vector<uint64_t> summary(summary_count);
+  RETURN_IF_ERROR(kernel_.ReadSpan(MapId::kRowWord, offset, summary.data(), summary_count));
+  uint32_t length = summary_count;
+  for (const uint64_t word : summary) length += static_cast<uint32_t>(std::popcount(word));
+  return length;
+}
+
+absl::Status RowStore::Adopt(uint32_t offset, uint32_t summary_count) {
+  ASSIGN_OR_RETURN(const uint32_t length, LengthOf(offset, summary_count));
   if (auto held = by_offset_.find(offset); held != by_offset_.end()) {
     if (held->second.content.size() != length) {
       return absl::DataLossError(absl::StrCat("adopt row_word[", offset, "]: two lengths of one row"));

@@ -1,8 +1,8 @@
 // Rows of bits in the array "row_word", each held once however many generations point to it.
 //
-// A stored row is its summary words followed by its words (abi/policy.h). Rows that nobody points to
-// any more stay until Reclaim, which the caller runs after a grace period; until then the same row
-// can be taken up again.
+// A stored row is its summary words followed by those of its words that are not zero (abi/policy.h). Rows
+// that nobody points to any more stay until Reclaim, which the caller runs after a grace period; until then
+// the same row can be taken up again.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ class RowStore {
   // RESOURCE_EXHAUSTED when it does not fit.
   absl::StatusOr<uint32_t> Acquire(const StoredRow& row);
   // One reference more to a row that a predecessor wrote. DATA_LOSS when it overlaps another.
-  absl::Status Adopt(uint32_t offset, uint32_t length);
+  absl::Status Adopt(uint32_t offset, uint32_t summary_count);
   void Release(uint32_t offset);
   const StoredRow& At(uint32_t offset) const { return by_offset_.at(offset).content; }
 
@@ -50,6 +50,9 @@ class RowStore {
     StoredRow content;
     uint32_t references = 0;
   };
+
+  // Words of a row that a predecessor wrote.
+  absl::StatusOr<uint32_t> LengthOf(uint32_t offset, uint32_t summary_count) const;
 
   KernelMaps& kernel_;
   WriteStats& stats_;

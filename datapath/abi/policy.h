@@ -7,7 +7,8 @@
  *   lowest bit set in both rows -> rule of the set: array "policy_rule"[rule_base + bit]
  *
  * A row lies in the array "row_word" at its offset: first summary words, bit i of which says that
- * word i of the row is not zero, then the words. Both numbers stand in the generation.
+ * word i of the row is not zero, then the words that are not zero. The number of summary words stands in the
+ * generation; a word's place is the number of bits set before its own.
  */
 #ifndef FAIRLEAD_ABI_POLICY_H
 #define FAIRLEAD_ABI_POLICY_H

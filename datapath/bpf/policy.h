@@ -100,10 +100,32 @@ static __always_inline __u32 peer_class(struct policy_question *q) {
   return id ? *id : 0;
 }
 
-static __always_inline __u64 common_word(const struct policy_question *q, __u32 offset) {
-  __u64 *peer = entry(&row_word, q->peer_row + offset);
-  __u64 *port = entry(&row_word, q->port_row + offset);
-  return peer && port ? *peer & *port : 0;
+static __always_inline __u32 bit_count(__u64 word) {
+  word -= (word >> 1) & 0x5555555555555555;
+  word = (word & 0x3333333333333333) + ((word >> 2) & 0x3333333333333333);
+  word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+  return (word * 0x0101010101010101) >> 56;
+}
+
+/* How many words of a row lie before that of `bit`, which is set in `summary`. */
+static __always_inline __u32 words_before(__u64 summary, __u32 bit) {
+  if (summary == ~0ull) return bit;
+  return bit_count(summary & ((1ull << (bit & 63)) - 1));
+}
+
+/* Goes on to the next summary word of both rows; false at their end. */
+static __always_inline bool next_summary(struct policy_question *q) {
+  if (q->summary >= q->summary_count) return false;
+  __u64 *peer = entry(&row_word, q->peer_row + q->summary);
+  __u64 *port = entry(&row_word, q->port_row + q->summary);
+  if (!peer || !port) return false;
+  q->peer_word += bit_count(q->peer_summary);
+  q->port_word += bit_count(q->port_summary);
+  q->peer_summary = *peer;
+  q->port_summary = *port;
+  q->candidates = *peer & *port;
+  q->summary++;
+  return true;
 }
 
 /* bpf_loop() gives its callback the stack only. Kernel 6.1 checks a callback as if it ran once: what changes
@@ -115,15 +137,14 @@ struct match_search {
 static long match_step(__u32 i, struct match_search *s) {
   (void)i;
   struct policy_question *q = s->q;
-  if (!q->candidates) {
-    if (q->summary >= q->summary_count) return 1;
-    q->candidates = common_word(q, q->summary++);
-    return 0;
-  }
-  __u32 word = (q->summary - 1) * 64 + lowest_bit(q->candidates);
-  __u64 both = common_word(q, q->summary_count + word);
+  if (!q->candidates) return next_summary(q) ? 0 : 1;
+  __u32 bit = lowest_bit(q->candidates);
+  __u64 *peer = entry(&row_word, q->peer_word + words_before(q->peer_summary, bit));
+  __u64 *port = entry(&row_word, q->port_word + words_before(q->port_summary, bit));
+  if (!peer || !port) return 1;
+  __u64 both = *peer & *port;
   if (both) {
-    q->rule = word * 64 + lowest_bit(both);
+    q->rule = ((q->summary - 1) * 64 + bit) * 64 + lowest_bit(both);
     return 1;
   }
   q->candidates &= q->candidates - 1;
@@ -134,6 +155,10 @@ static long match_step(__u32 i, struct match_search *s) {
 static __always_inline __u32 first_match(struct policy_question *q, __u32 summary_count) {
   struct match_search s = {.q = q};
   q->candidates = 0;
+  q->peer_summary = 0;
+  q->port_summary = 0;
+  q->peer_word = q->peer_row + summary_count;
+  q->port_word = q->port_row + summary_count;
   q->summary = 0;
   q->summary_count = summary_count;
   bpf_loop(FL_MAX_SUMMARY_WORDS * (64 + 1), match_step, &s, 0);

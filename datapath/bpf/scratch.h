@@ -27,6 +27,10 @@ struct policy_question {
   /* the search */
   __u32 summary; /* index of the next summary word, of summary_count */
   __u32 summary_count;
+  __u32 peer_word; /* offsets into "row_word": the first word that the current summary word tells of */
+  __u32 port_word;
+  __u64 peer_summary; /* the current summary words */
+  __u64 port_summary;
   __u64 candidates; /* of the current 64 words those that are not zero in either row, still to be looked at */
 };
 

@@ -47,6 +47,18 @@ uint32_t PortRowOf(const FakeKernel& kernel, uint32_t generation, uint8_t protoc
   return Longest(kernel, MapId::kRowByPort, key).value_or(any);
 }
 
+uint64_t WordOf(const FakeKernel& kernel, uint32_t row, uint32_t summary_count, uint32_t word) {
+  uint32_t at = row + summary_count;
+  for (uint32_t i = 0; i <= word; ++i) {
+    // Words whose bit is clear are not there.
+    const auto summary = *Read<uint32_t, uint64_t>(kernel, MapId::kRowWord, row + i / 64);
+    const bool there = (summary >> (i % 64) & 1) != 0;
+    if (i == word) return there ? *Read<uint32_t, uint64_t>(kernel, MapId::kRowWord, at) : 0;
+    at += there;
+  }
+  return 0;
+}
+
 Verdict AskSet(const FakeKernel& kernel, uint32_t index, const Probe& probe) {
   if (index == FL_SET_OPEN) return Verdict::kAllow;
   const fl_policy_set set = *Read<uint32_t, fl_policy_set>(kernel, MapId::kPolicySet, index);
@@ -57,13 +69,8 @@ Verdict AskSet(const FakeKernel& kernel, uint32_t index, const Probe& probe) {
       Read<fl_class_row_key, uint32_t>(kernel, MapId::kRowByClass, class_key).value_or(g.any_peer_row);
   const uint32_t port_row = PortRowOf(kernel, set.generation, probe.protocol, probe.port, g.any_port_row);
   for (uint32_t word = 0; word < g.word_count; ++word) {
-    uint64_t bits = ~uint64_t{0};
-    for (const uint32_t row : {peer_row, port_row}) {
-      // A summary bit that is clear says that the word is not to be read.
-      const auto summary = *Read<uint32_t, uint64_t>(kernel, MapId::kRowWord, row + word / 64);
-      const bool present = (summary >> (word % 64) & 1) != 0;
-      bits &= present ? *Read<uint32_t, uint64_t>(kernel, MapId::kRowWord, row + g.summary_count + word) : 0;
-    }
+    const uint64_t bits =
+        WordOf(kernel, peer_row, g.summary_count, word) & WordOf(kernel, port_row, g.summary_count, word);
     if (bits == 0) continue;
     const uint32_t rule = word * 64 + static_cast<uint32_t>(__builtin_ctzll(bits));
     const auto action =

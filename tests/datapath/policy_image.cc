@@ -25,12 +25,11 @@ typename MapTypes<id>::Value At(const FakeKernel& kernel, uint32_t index) {
 
 policy::Row RowAt(const FakeKernel& kernel, const fl_policy_generation& generation, uint32_t offset) {
   policy::Row row(generation.word_count);
+  uint32_t next = offset + generation.summary_count;
   for (uint32_t i = 0; i < generation.word_count; ++i) {
-    // A word that the summary leaves out is not looked at.
+    // A word that the summary leaves out is not there.
     const uint64_t summary = At<MapId::kRowWord>(kernel, offset + i / 64);
-    if ((summary >> (i % 64) & 1) != 0) {
-      row[i] = At<MapId::kRowWord>(kernel, offset + generation.summary_count + i);
-    }
+    if ((summary >> (i % 64) & 1) != 0) row[i] = At<MapId::kRowWord>(kernel, next++);
   }
   return row;
 }

@@ -454,6 +454,32 @@ TEST(PolicyPublication, ASetThatDoesNotFitLeavesTheOldOneInForceAndSaysWhatIsFul
   ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, state));
 }
 
+TEST(PolicyPublication, ManyRulesThatAllNameAnotherPortFit) {
+  constexpr uint16_t kRules = 3'000;
+  DesiredState state;
+  state.complete = true;
+  policy::PolicySet set;
+  for (uint16_t i = 0; i < kRules; ++i) {
+    const std::string group = absl::StrCat("g", i);
+    state.groups[group].members = {*IpPrefix::Parse(absl::StrCat("198.18.", i / 250, ".", i % 250, "/32"))};
+    const auto port = static_cast<uint16_t>(20'000 + i);
+    set.rules.push_back({.action = policy::Action::kAllow,
+                         .peers = {group},
+                         .ports = {{policy::Protocol::kTcp, port, port}}});
+  }
+  set.rules.push_back({.action = policy::Action::kDeny, .any_peer = true, .any_port = true});
+  state.sets["s"] = set;
+  LocalEndpoint endpoint = StateGenerator::Endpoint(1);
+  endpoint.ingress_set = "s";
+  state.endpoints[endpoint.key] = endpoint;
+  FakeKernel kernel;
+  // Each rule's rows of peers and of ports have the rule's own word and the last, under one summary word.
+  kernel.capacities[MapId::kRowWord] = kRules * 2 * 3 + 100;
+  FakeNode agent(kernel);
+  const Failures failures = agent.Apply(state);
+  EXPECT_TRUE(failures.empty()) << failures[0].status;
+}
+
 TEST(PolicyPublication, PolicyChurnNeverFillsTheTables) {
   StateGenerator generator(Seed() + 7);
   FakeKernel kernel;

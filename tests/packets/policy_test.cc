@@ -105,6 +105,26 @@ TEST_P(PolicyTest, TheLastOfSixteenThousandRulesIsFound) {
   EXPECT_EQ(world.FromPod(world.a(), Ip{a(), b()} / Udp{1234, 54}).events[0].rule, 9001);
 }
 
+TEST_P(PolicyTest, RulesThatLieFarApartInSparseRowsAreFound) {
+  // Peer "a" and port 80 have a few rules each, in words and summary words that lie apart; one in common.
+  constexpr uint16_t kRules = 16'000;
+  for (const uint16_t common : {uint16_t{70}, uint16_t{4100}, uint16_t{9001}, uint16_t{15'990}}) {
+    std::vector<Rule> rules(kRules, Allow("nobody", {{Protocol::kTcp, 81, 81}}));
+    for (uint16_t i = 3; i < kRules; i += 777) rules[i] = Allow("a", {{Protocol::kTcp, 81, 81}});
+    for (uint16_t i = 5; i < kRules; i += 901) rules[i] = Allow("nobody", {{Protocol::kTcp, 80, 80}});
+    rules[common] = Allow("a", {{Protocol::kTcp, 80, 80}});
+    rules.push_back(DenyAll());
+    world.SetPolicy({{Direction::kIngress, rules}}, {{"a", Group({a()})}, {"nobody", {}}});
+    world.Isolate(world.b(), 1, 0);
+    const Outcome allowed = world.FromPod(world.a(), Ip{a(), b()} / Tcp{common, 80});
+    ASSERT_TRUE(DeliveredTo(world.b(), allowed)) << common;
+    EXPECT_EQ(allowed.events[0].rule, common);
+    const Outcome denied = world.FromPod(world.a(), Ip{a(), b()} / Tcp{common, 82});
+    ASSERT_TRUE(DroppedFor(FL_REASON_INGRESS_POLICY, denied));
+    EXPECT_EQ(denied.events[0].rule, kRules);
+  }
+}
+
 TEST_P(PolicyTest, AConnectionThatIsNoLongerAdmittedEndsWithItsNextPacket) {
   std::map<std::string, AddressGroup> groups = {{"a", Group({a()})}};
   PolicySet set{Direction::kIngress, {Allow("a", {}), DenyAll()}};

@@ -325,7 +325,8 @@ void World::SetPolicy(const std::vector<policy::PolicySet>& sets,
     for (size_t i = 0; i < row.size(); ++i)
       if (row[i]) summary[i / 64] |= uint64_t{1} << (i % 64);
     for (uint64_t word : summary) Put("row_word", next_word++, word);
-    for (uint64_t word : row) Put("row_word", next_word++, word);
+    for (uint64_t word : row)
+      if (word) Put("row_word", next_word++, word);
     return offset;
   };
   // Class 0 is "in no group".
