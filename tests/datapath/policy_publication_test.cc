@@ -4,9 +4,11 @@
 // failed write, or while a new agent takes over from a killed one, each of these may be old or new.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/datapath/fake_node.h"
 #include "tests/datapath/kernel_view.h"
@@ -248,6 +250,14 @@ void ExpectHolds(const FakeKernel& kernel, const DesiredState& state) {
   }
 }
 
+uint32_t SetsInForce(const FakeKernel& kernel) {
+  uint32_t count = 0;
+  for (uint32_t index = 0; index < 64; ++index) {
+    count += Read<uint32_t, fl_policy_set>(kernel, MapId::kPolicySet, index)->generation != 0 ? 1 : 0;
+  }
+  return count;
+}
+
 uint32_t Seed() {
   static const uint32_t seed = [] {
     const char* given = std::getenv("FAIRLEAD_TEST_SEED");
@@ -303,6 +313,42 @@ TEST(PolicyPublication, AFailedWriteLeavesTheOldStateInForceAndTheNextTryMendsIt
       ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, second)) << "write " << n - cold;
     }
   }
+}
+
+TEST(PolicyPublication, WhatTheKernelHasLostIsNoticedBeforeItIsInForce) {
+  StateGenerator generator(Seed() + 10);
+  int lost = 0;
+  for (int round = 0; round < 200; ++round) {
+    FakeKernel kernel;
+    FakeNode agent(kernel);
+    const DesiredState first = generator.State(), second = generator.Change(first);
+    ASSERT_TRUE(agent.Apply(first).empty());
+    int left = generator.Pick(10);
+    bool is_lost = false;
+    kernel.on_write = [&](const FakeKernel::Write& write) {
+      const bool of_new_generation = write.map == MapId::kPolicyRule || write.map == MapId::kRowByPort ||
+                                     write.map == MapId::kPolicyGeneration;
+      const bool counts = write.value.find_first_not_of('\0') != std::string::npos;
+      if (!of_new_generation || !counts || left-- != 0) return;
+      kernel.Lose(write.map, write.key);
+      is_lost = true;
+    };
+    const Failures failures = agent.Apply(second);
+    kernel.on_write = nullptr;
+    if (is_lost) {
+      ++lost;
+      // Pods that were to get the set cannot have it either.
+      EXPECT_TRUE(std::any_of(failures.begin(), failures.end(), [](const auto& failure) {
+        return failure.kind == "PolicySet" && absl::StrContains(failure.status.message(), "read back");
+      })) << round;
+      for (const Probe& probe : AllProbes()) {
+        ASSERT_NE(AskKernel(kernel, EndpointOf(probe), probe), Verdict::kBroken) << Describe(probe);
+      }
+    }
+    ASSERT_TRUE(agent.Apply(second).empty());
+    ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, second));
+  }
+  EXPECT_GT(lost, 20);
 }
 
 TEST(PolicyPublication, ANewAgentTakesOverFromOneThatWasKilledAtAnyWrite) {
@@ -386,11 +432,13 @@ TEST(PolicyPublication, NothingGoesBeforeEverythingIsKnown) {
     FakeKernel kernel;
     const DesiredState state = generator.State();
     ASSERT_TRUE(FakeNode(kernel).Apply(state, true).empty());
+    const uint32_t sets = SetsInForce(kernel);
     FakeNode next(kernel);
     DesiredState partial;
     partial.settings = state.settings;
     ASSERT_TRUE(next.Apply(partial).empty());
     ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, state));
+    ASSERT_EQ(SetsInForce(kernel), sets);
     ASSERT_TRUE(next.Apply(state).empty());
     ASSERT_NO_FATAL_FAILURE(ExpectHolds(kernel, state));
   }

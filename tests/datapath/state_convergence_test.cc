@@ -245,6 +245,26 @@ TEST(StateConvergence, AStateThatComesPieceByPieceGivesWhatAColdStartGives) {
   }
 }
 
+TEST(StateConvergence, NothingGoesBeforeEverythingIsKnown) {
+  StateGenerator generator(Seed() + 4);
+  for (int round = 0; round < 60; ++round) {
+    const DesiredState state = generator.State();
+    FakeKernel kernel;
+    FakeNode(kernel).Apply(state, true);
+    FakeNode next(kernel);
+    DesiredState known;
+    known.settings = state.settings;
+    next.Apply(known, generator.Pick(2) == 0);
+    ASSERT_EQ(Difference(ContentsOf(kernel), ColdContents(state)), "") << "round " << round;
+    known.nodes = state.nodes;
+    next.Apply(known, generator.Pick(2) == 0);
+    ASSERT_EQ(Difference(ContentsOf(kernel), ColdContents(state)), "") << "round " << round;
+    known.complete = true;
+    next.Apply(known, true);
+    ASSERT_EQ(Difference(ContentsOf(kernel), ColdContents(known)), "") << "round " << round;
+  }
+}
+
 TEST(StateConvergence, WhatAProgramMayStillReadStaysUntilReadersAreDone) {
   StateGenerator generator(Seed() + 3);
   uint64_t held = 0;
