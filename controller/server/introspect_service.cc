@@ -20,7 +20,18 @@ void AddCondition(const char* type, bool ok, const std::string& message, pb::Sta
   condition->set_message(message);
 }
 
-void FillStatus(const Controller& controller, pb::StatusReply* reply) {
+void AddCertificates(const ClusterIdentity& identity, pb::StatusReply* reply) {
+  std::string message(identity.status().message());
+  if (identity.status().ok() && identity.certificate() && identity.authorities()) {
+    message =
+        absl::StrCat("this controller's until ", pki::TimeText(identity.certificate()->end()),
+                     ", the CA's until ", pki::TimeText(identity.authorities()->signer.certificate.end()),
+                     identity.authorities()->next ? "; the next CA is published" : "");
+  }
+  AddCondition("CertificatesKept", identity.status().ok(), message, reply);
+}
+
+void FillStatus(const Controller& controller, const ClusterIdentity* identity, pb::StatusReply* reply) {
   reply->set_role("controller");
   reply->set_version(FAIRLEAD_VERSION);
   reply->set_watermark(controller.hub().watermark());
@@ -51,6 +62,7 @@ void FillStatus(const Controller& controller, pb::StatusReply* reply) {
                                  : absl::StrCat("sets of more than ", policy::kMaxRulesPerSet,
                                                 " rules deny everything: ", absl::StrJoin(oversized, ", ")),
                reply);
+  if (identity != nullptr) AddCertificates(*identity, reply);
   for (const Rejection& rejection : rejections) {
     pb::RejectedObject* rejected = reply->add_rejected();
     rejected->set_object(rejection.object);
@@ -131,11 +143,12 @@ void FillNames(const Store& store, const pb::NamesRequest& request, pb::NamesRep
 
 class IntrospectService : public pb::Introspect::CallbackService {
  public:
-  IntrospectService(EventLoop* loop, Controller* controller) : loop_(loop), controller_(controller) {}
+  IntrospectService(EventLoop* loop, Controller* controller, const ClusterIdentity* identity)
+      : loop_(loop), controller_(controller), identity_(identity) {}
 
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context, const pb::StatusRequest*,
                                    pb::StatusReply* reply) override {
-    return Answer(context, [this, reply] { FillStatus(*controller_, reply); });
+    return Answer(context, [this, reply] { FillStatus(*controller_, identity_, reply); });
   }
   grpc::ServerUnaryReactor* Names(grpc::CallbackServerContext* context, const pb::NamesRequest* request,
                                   pb::NamesReply* reply) override {
@@ -161,12 +174,14 @@ class IntrospectService : public pb::Introspect::CallbackService {
 
   EventLoop* loop_;
   Controller* controller_;
+  const ClusterIdentity* identity_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeIntrospectService(EventLoop* loop, Controller* controller) {
-  return std::make_unique<IntrospectService>(loop, controller);
+std::unique_ptr<grpc::Service> MakeIntrospectService(EventLoop* loop, Controller* controller,
+                                                     const ClusterIdentity* identity) {
+  return std::make_unique<IntrospectService>(loop, controller, identity);
 }
 
 }  // namespace fairlead::controller

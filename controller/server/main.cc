@@ -239,6 +239,7 @@ absl::StatusOr<Listening> ListeningFrom(const Options& options, const Certificat
   if (certificates.identity != nullptr) {
     listening.tls = certificates.tls;
     listening.signer = &certificates.identity->signer();
+    listening.identity = certificates.identity.get();
     return listening;
   }
   const TlsFiles& files = options.tls;

@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Listening& listening
   const std::vector<std::string>& listen = listening.addresses;
   auto server = absl::WrapUnique(new Server());
   server->services_.push_back(MakeControlService(loop, &controller->hub()));
-  server->services_.push_back(MakeIntrospectService(loop, controller));
+  server->services_.push_back(MakeIntrospectService(loop, controller, listening.identity));
   server->services_.push_back(MakeWorkloadsService(loop, controller));
   if (listening.signer != nullptr) {
     server->services_.push_back(MakeIdentityService(loop, listening.signer));

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
+#include "controller/identity/cluster_identity.h"
 #include "controller/identity/node_signer.h"
 #include "controller/identity/tls_source.h"
 #include "controller/server/controller.h"
@@ -21,6 +22,7 @@ struct Listening {
   // Without one, clients need a certificate that a CA of `tls` has signed. With one, clients that have none
   // may ask it for theirs, and for nothing else.
   NodeSigner* signer = nullptr;
+  const ClusterIdentity* identity = nullptr;  // shown by Introspect; none: certificates are files
 };
 
 class Server {

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "controller/identity/cluster_identity.h"
 #include "controller/identity/node_signer.h"
 #include "controller/server/controller.h"
 #include "grpcpp/impl/service_type.h"
@@ -12,7 +13,9 @@ namespace fairlead::controller {
 
 std::unique_ptr<grpc::Service> MakeIdentityService(EventLoop* loop, NodeSigner* signer);
 std::unique_ptr<grpc::Service> MakeControlService(EventLoop* loop, Hub* hub);
-std::unique_ptr<grpc::Service> MakeIntrospectService(EventLoop* loop, Controller* controller);
+// `identity` may be null.
+std::unique_ptr<grpc::Service> MakeIntrospectService(EventLoop* loop, Controller* controller,
+                                                     const ClusterIdentity* identity);
 std::unique_ptr<grpc::Service> MakeWorkloadsService(EventLoop* loop, Controller* controller);
 
 }  // namespace fairlead::controller

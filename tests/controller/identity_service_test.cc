@@ -43,7 +43,10 @@ class IdentityServiceTest : public ::testing::Test {
     thread_ = std::thread([this] { loop_->Run(); });
     loop_->Post([&] { identity_.Start([&] { ready.Notify(); }); });
     ready.WaitForNotification();
-    server_ = Server::Start({.addresses = {"127.0.0.1:0"}, .tls = tls_, .signer = &identity_.signer()},
+    server_ = Server::Start({.addresses = {"127.0.0.1:0", Socket()},
+                             .tls = tls_,
+                             .signer = &identity_.signer(),
+                             .identity = &identity_},
                             loop_.get(), controller_.get())
                   .value();
     trusted_ = (*tls_->Current())->ca;
@@ -55,6 +58,7 @@ class IdentityServiceTest : public ::testing::Test {
     loop_->Drain();
   }
 
+  std::string Socket() const { return "unix:" + (run_ / "controller.sock"); }
   // Answers on the loop, as the client of a real API server does.
   ApiCall Caller() {
     return [this, call = objects_.Caller()](kube::ApiRequest request, kube::ApiClient::Done done) {
@@ -114,7 +118,7 @@ class IdentityServiceTest : public ::testing::Test {
   }
 
   FakeObjects objects_;
-  ScratchFolder folder_;
+  ScratchFolder folder_, run_;
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   std::shared_ptr<HeldTls> tls_ = std::make_shared<HeldTls>();
   ClusterIdentity identity_{Caller(), "kube-system", &SystemClock(), loop_.get(), tls_};
@@ -171,6 +175,21 @@ TEST_F(IdentityServiceTest, NoOtherServiceAnswersACallerWithoutACertificate) {
   Client client;
   ASSERT_TRUE(Sign("token-of-n1", &client).ok());
   EXPECT_EQ(Call(Connect(client), "/x").error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(IdentityServiceTest, StatusSaysWhenCertificatesEnd) {
+  const std::string trusted = pki::TimeText(pki::ParseCertificates(trusted_)->front().end());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  introspect::v1::StatusReply reply;
+  const auto stub =
+      introspect::v1::Introspect::NewStub(grpc::CreateChannel(Socket(), grpc::InsecureChannelCredentials()));
+  ASSERT_TRUE(stub->Status(&context, {}, &reply).ok());
+  std::string message;
+  for (const introspect::v1::Condition& condition : reply.conditions()) {
+    if (condition.type() == "CertificatesKept" && condition.ok()) message = condition.message();
+  }
+  EXPECT_THAT(message, HasSubstr("the CA's until " + trusted));
 }
 
 TEST_F(IdentityServiceTest, CertificatesOfAnotherCaOpenNothing) {
