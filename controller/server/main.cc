@@ -21,6 +21,7 @@
 #include "base/status_macros.h"
 #include "base/unique_fd.h"
 #include "controller/identity/cluster_identity.h"
+#include "controller/server/await_uninstall.h"
 #include "controller/server/monitoring.h"
 #include "controller/server/server.h"
 #include "kube/access.h"
@@ -59,6 +60,8 @@ constexpr char kExamples[] = R"(Examples:
   fairlead-controller --manifests ./shop --listen 0.0.0.0:9443 \
     --tls-ca ca.pem --tls-cert controller.pem --tls-key controller.key
   fairlead-controller --kubernetes --identity kubernetes --namespace "$POD_NAMESPACE" --listen 0.0.0.0:9443
+  fairlead-controller await-uninstall --help    what helm uninstall waits for
+  fairlead-controller pause                     does nothing until SIGTERM: holds a pod whose work is done
   fairlead-controller --kubeconfig /etc/kubernetes/controller.conf --api-server https://10.0.0.1:6443 \
     --api-server https://10.0.0.2:6443 --listen 0.0.0.0:9443 --tls-ca ca.pem --tls-cert ... --tls-key ...
 
@@ -317,6 +320,8 @@ absl::Status Serve(const Options& options) {
 
 int main(int argc, char** argv) {
   using fairlead::controller::Options;
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "await-uninstall") return fairlead::controller::AwaitUninstallMain(argc - 1, argv + 1);
   // Before any thread is there, so that only sigwait() gets them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -324,6 +329,10 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  if (command == "pause") {
+    int signal = 0;
+    return sigwait(&signals, &signal);
+  }
 
   Options options;
   CLI::App app;

@@ -22,6 +22,8 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 HELM = (os.environ.get("HELM") or shutil.which("helm") or
         shutil.which("helm", path="/var/lib/fairlead-e2e/e2e/bin"))
+# What runs as root on a node: pod and container.
+ON_NODES = {("DaemonSet fairlead-agent", "agent"), ("DaemonSet fairlead-uninstall", "uninstall")}
 CAPABILITIES = {"BPF", "PERFMON", "NET_ADMIN", "SYS_ADMIN"}
 
 
@@ -127,8 +129,9 @@ class Rendered(unittest.TestCase):
         for where, pod in pod_specs(self.default).items():
             for key in ("hostPID", "hostIPC", "shareProcessNamespace"):
                 self.assertNotIn(key, pod, where)
-            for container in pod["containers"]:
+            for container in pod["containers"] + pod.get("initContainers", []):
                 security = container["securityContext"]
+                on_node = (where, container["name"]) in ON_NODES
                 self.assertTrue(security["readOnlyRootFilesystem"], where)
                 self.assertFalse(security["allowPrivilegeEscalation"], where)
                 self.assertNotIn("privileged", security, where)
@@ -136,12 +139,12 @@ class Rendered(unittest.TestCase):
                 seccomp = security.get("seccompProfile") or pod["securityContext"]["seccompProfile"]
                 self.assertEqual(seccomp, {"type": "RuntimeDefault"}, where)
                 added = set(security["capabilities"].get("add", []))
-                if where in ("DaemonSet fairlead-agent", "DaemonSet fairlead-uninstall"):
-                    self.assertEqual(added, CAPABILITIES, where)
-                else:
-                    self.assertEqual(added, set(), where)
-                    self.assertTrue(pod["securityContext"]["runAsNonRoot"], where)
-                    self.assertFalse([v for v in pod.get("volumes", []) if "hostPath" in v], where)
+                self.assertEqual(added, CAPABILITIES if on_node else set(), where)
+                if not on_node:
+                    root = security.get("runAsNonRoot") or pod["securityContext"]["runAsNonRoot"]
+                    self.assertTrue(root, where)
+                    mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
+                    self.assertFalse([v for v in pod.get("volumes", []) if "hostPath" in v and v["name"] in mounted], where)
 
     def test_every_rule_is_explained_and_uses_no_wildcard(self):
         for template in CHART.glob("templates/*rbac.yaml"):
@@ -222,6 +225,17 @@ class Rendered(unittest.TestCase):
         self.assertLess(weights["RoleBinding"], weights["DaemonSet"])
         self.assertLess(weights["DaemonSet"], weights["Job"])
         self.assertFalse([d for d in render("uninstall.cleanNodes=false") if "uninstall" in d["metadata"]["name"]])
+
+    def test_controllers_know_the_options_that_they_are_given(self):
+        for where, pod in pod_specs(render(f'apiServers={json.dumps(["https://10.0.0.1:6443"])}')).items():
+            for container in pod["containers"] + pod.get("initContainers", []):
+                program = container["command"][0].split("/")[-1]
+                if program != "fairlead-controller":
+                    continue
+                code = "".join(path.read_text() for path in (ROOT / "controller").rglob("*.cc"))
+                for argument in container["command"][1:] + container.get("args", []):
+                    known = f'"{argument.split("=")[0]}"' in code
+                    self.assertTrue(known, f"{where}: {program} does not know {argument}")
 
     def test_one_replica_has_no_disruption_budget(self):
         find(self.default, "PodDisruptionBudget", "fairlead-controller")

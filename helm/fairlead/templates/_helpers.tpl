@@ -86,8 +86,6 @@ seLinuxOptions: {type: spc_t, level: s0}
 
 {{- define "fairlead.nodeVolumeMounts" -}}
 - {name: bpf, mountPath: /sys/fs/bpf, mountPropagation: HostToContainer}
-- {name: run, mountPath: /run/fairlead}
-- {name: state, mountPath: /var/lib/fairlead}
 - {name: cni-bin, mountPath: /host/opt/cni/bin}
 - {name: cni-conf, mountPath: /host/etc/cni/net.d}
 {{- end -}}
@@ -95,10 +93,6 @@ seLinuxOptions: {type: spc_t, level: s0}
 {{- define "fairlead.nodeVolumes" -}}
 # Pinned programs, links and maps: what keeps forwarding without us. systemd mounts a bpffs there.
 - {name: bpf, hostPath: {path: /sys/fs/bpf, type: Directory}}
-# Sockets of the agent; the plugin, a program of the host, asks there.
-- {name: run, hostPath: {path: /run/fairlead, type: DirectoryOrCreate}}
-# Addresses given to pods and the last good state; outlive a reboot.
-- {name: state, hostPath: {path: /var/lib/fairlead, type: DirectoryOrCreate}}
 - {name: cni-bin, hostPath: {path: {{ .Values.cni.binDir }}, type: DirectoryOrCreate}}
 - {name: cni-conf, hostPath: {path: {{ .Values.cni.confDir }}, type: DirectoryOrCreate}}
 {{- end -}}
