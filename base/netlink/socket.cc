@@ -55,6 +55,39 @@ absl::Status Socket::Execute(Message& message) {
   return Query(message, [](const nlmsghdr*) {});
 }
 
+absl::Status Socket::ExecuteTogether(std::vector<Message>& messages, size_t acknowledged) {
+  const uint32_t first = sequence_ + 1;
+  uint32_t awaited = 0;
+  std::vector<char> bytes;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    nlmsghdr* request = messages[i].Finish();
+    request->nlmsg_seq = ++sequence_;
+    if (i == acknowledged) {
+      request->nlmsg_flags |= NLM_F_ACK;
+      awaited = request->nlmsg_seq;
+    }
+    const char* begin = reinterpret_cast<const char*>(request);
+    bytes.insert(bytes.end(), begin, begin + request->nlmsg_len);
+    bytes.resize(NLMSG_ALIGN(bytes.size()));
+  }
+  if (send(fd_.get(), bytes.data(), bytes.size(), 0) < 0) return ErrnoError(errno, "send netlink requests");
+  std::vector<char> buffer(kBufferSize);
+  while (true) {
+    const ssize_t received = recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    if (received < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoError(errno, "receive netlink reply");
+    }
+    auto left = static_cast<uint32_t>(received);
+    for (auto* reply = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(reply, left);
+         reply = NLMSG_NEXT(reply, left)) {
+      if (reply->nlmsg_seq < first || reply->nlmsg_type != NLMSG_ERROR) continue;
+      absl::Status status = ErrorOf(reply);
+      if (!status.ok() || reply->nlmsg_seq == awaited) return status;
+    }
+  }
+}
+
 absl::Status Socket::Query(Message& message, const std::function<void(const nlmsghdr*)>& visit) {
   nlmsghdr* request = message.Finish();
   request->nlmsg_seq = ++sequence_;

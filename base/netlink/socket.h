@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,6 +27,9 @@ class Socket {
 
   // Sends `message` and waits for its acknowledgement.
   absl::Status Execute(Message& message);
+  // Sends all `messages` at once, as a transaction of a subsystem that has them (nftables), and waits until
+  // the one at `acknowledged` is acknowledged, or any is refused.
+  absl::Status ExecuteTogether(std::vector<Message>& messages, size_t acknowledged);
   // Sends `message`, hands every reply to `visit`, and waits for the end of the dump or the
   // acknowledgement.
   absl::Status Query(Message& message, const std::function<void(const nlmsghdr*)>& visit);
