@@ -19,6 +19,8 @@ class Backoff {
     ++attempts_;
     return std::uniform_int_distribution<int64_t>(step_ns / 2, step_ns)(random_);
   }
+  // Between half of the first step and the whole, however many attempts there were.
+  int64_t ShortestNs() { return std::uniform_int_distribution<int64_t>(first_ns_ / 2, first_ns_)(random_); }
   // Between half of the maximum and the whole, however few attempts there were.
   int64_t LongestNs() { return std::uniform_int_distribution<int64_t>(max_ns_ / 2, max_ns_)(random_); }
   void Reset() { attempts_ = 0; }

@@ -60,9 +60,11 @@ void DeclareOptions(CLI::App* app, Options* options) {
   app->add_option("--node", options->sync.node, "name of this node, as its Node object has it")
       ->required()
       ->type_name("NAME");
-  app->add_option("--controller", options->sync.controller, "unix:/PATH, or HOST:PORT with --tls-*")
+  app->add_option("--controller", options->sync.controllers,
+                  "unix:/PATH, or HOST:PORT with --tls-*; repeatable, the next is tried when one fails")
       ->required()
-      ->type_name("ADDRESS");
+      ->type_name("ADDRESS")
+      ->take_all();
   app->add_option("--tls-ca", options->sync.tls_ca, "CA that signs the controller's certificate (PEM)")
       ->type_name("FILE");
   app->add_option("--tls-cert", options->sync.tls_cert, "this node's certificate (PEM)")->type_name("FILE");

@@ -1,5 +1,6 @@
 #include "agent/sync_client.h"
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <random>
@@ -8,6 +9,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -35,8 +37,13 @@ TlsFiles FilesOf(const SyncOptions& options) {
   return {options.tls_ca, options.tls_cert, options.tls_key};
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const SyncOptions& options) {
-  if (absl::StartsWith(options.controller, kUnix)) return grpc::InsecureChannelCredentials();
+bool IsUnix(const std::string& controller) {
+  return absl::StartsWith(controller, kUnix);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const SyncOptions& options,
+                                                                      bool over_tls) {
+  if (!over_tls) return grpc::InsecureChannelCredentials();
   ASSIGN_OR_RETURN(const TlsTexts texts, ReadTlsFiles(FilesOf(options)));
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = texts.ca;
@@ -45,9 +52,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const Sync
   return grpc::SslCredentials(tls);
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const std::string& server_name,
                                            const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
+  if (!server_name.empty() && !IsUnix(target)) arguments.SetSslTargetNameOverride(server_name);
   arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
@@ -119,7 +127,7 @@ class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::S
     const uint64_t nonce = push.nonce;
     const std::vector<ResourceError> errors = client_->handler_->OnPush(std::move(push));
     Send(errors.empty() ? EncodeAck(nonce) : EncodeNack(nonce, errors));
-    client_->backoff_.Reset();
+    client_->OnAnswer();
     response_.Clear();
     StartRead(&response_);
   }
@@ -141,14 +149,15 @@ class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::S
 };
 
 absl::Status CheckOptions(const SyncOptions& options) {
-  if (!absl::StartsWith(options.controller, kUnix) &&
-      (options.tls_ca.empty() || options.tls_cert.empty() || options.tls_key.empty())) {
+  const bool over_tls = options.controllers.empty() ||
+                        !std::all_of(options.controllers.begin(), options.controllers.end(), IsUnix);
+  if (over_tls && (options.tls_ca.empty() || options.tls_cert.empty() || options.tls_key.empty())) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--controller ", options.controller,
+        absl::StrCat("--controller ", absl::StrJoin(options.controllers, " "),
                      ": only unix:/PATH goes without TLS; give --tls-ca, --tls-cert and --tls-key"));
   }
-  // Read once now, so that a mistyped path is told at the start.
-  return Credentials(options).status();
+  // What becomes known later may have its files later; else a mistyped path is told at the start.
+  return options.controllers.empty() ? absl::OkStatus() : Credentials(options, over_tls).status();
 }
 
 absl::StatusOr<std::unique_ptr<SyncClient>> SyncClient::Create(EventLoop* loop, SyncHandler* handler,
@@ -165,48 +174,104 @@ SyncClient::SyncClient(EventLoop* loop, SyncHandler* handler, SyncOptions option
 
 SyncClient::~SyncClient() {
   loop_->Cancel(timer_);
+  loop_->Cancel(silence_timer_);
   if (stream_) stream_->Abandon();
+}
+
+void SyncClient::Start() {
+  started_ = true;
+  Connect();
+}
+
+void SyncClient::SetControllers(std::vector<std::string> controllers) {
+  if (controllers == options_.controllers) return;
+  options_.controllers = std::move(controllers);
+  // Next after the one that is connected; the first where that is none of them.
+  const auto& all = options_.controllers;
+  const auto same = std::find(all.begin(), all.end(), connected_to_);
+  place_ = 0;
+  if (stream_ && !all.empty()) place_ = same != all.end() ? same - all.begin() : all.size() - 1;
+  tried_ = 0;
+  if (started_ && !stream_ && !all.empty()) {
+    loop_->Cancel(timer_);
+    ConnectLater(0);
+  }
 }
 
 void SyncClient::Connect() {
   timer_ = 0;
-  auto credentials = Credentials(options_);
+  if (options_.controllers.empty()) {
+    handler_->OnDisconnect(absl::UnavailableError("no controller is known yet"));
+    return;
+  }
+  auto credentials = Credentials(options_, !IsUnix(controller()));
   if (!credentials.ok()) {
     handler_->OnDisconnect(credentials.status());
     ConnectLater(backoff_.NextNs());
     return;
   }
+  connected_to_ = controller();
+  silent_ = false;
   const Hello hello = handler_->OnConnect();
-  stream_ = std::make_shared<Stream>(this, OpenChannel(options_.controller, *credentials));
+  stream_ =
+      std::make_shared<Stream>(this, OpenChannel(connected_to_, options_.tls_server_name, *credentials));
   stream_->Start(
       EncodeHello(options_.node, options_.version, *hello.state, hello.watermark, hello.endpoints));
+  silence_timer_ = loop_->After(std::chrono::nanoseconds(options_.silence_ns), [this] { OnSilence(); });
 }
 
 void SyncClient::ConnectLater(int64_t delay_ns) {
   timer_ = loop_->After(std::chrono::nanoseconds(delay_ns), [this] { Connect(); });
 }
 
+void SyncClient::OnSilence() {
+  silence_timer_ = 0;
+  if (!stream_ || options_.controllers.size() < 2) return;
+  silent_ = true;
+  stream_->Cancel();
+}
+
+void SyncClient::OnAnswer() {
+  loop_->Cancel(std::exchange(silence_timer_, 0));
+  backoff_.Reset();
+  tried_ = 0;
+}
+
+void SyncClient::Advance() {
+  const size_t count = options_.controllers.size();
+  if (count > 0) place_ = (place_ + 1) % count;
+  ++tried_;
+  const bool all_tried = tried_ >= count;
+  if (all_tried) tried_ = 0;
+  if (count > 0) ConnectLater(all_tried ? backoff_.NextNs() : backoff_.ShortestNs());
+  options_.on_loss(all_tried);
+}
+
 void SyncClient::OnStreamEnd(const absl::Status& status) {
   stream_.reset();
+  loop_->Cancel(std::exchange(silence_timer_, 0));
   if (absl::IsAborted(status)) {
     // Both come back for ever; without a long wait they would do nothing else.
     handler_->OnDisconnect(absl::AbortedError(
-        absl::StrCat("sync with the controller at ", options_.controller, ": ", status.message(),
+        absl::StrCat("sync with the controller at ", connected_to_, ": ", status.message(),
                      "; two agents with --node ", options_.node, " take turns: stop one of them")));
     ConnectLater(backoff_.LongestNs());
     return;
   }
   handler_->OnDisconnect(Explain(status));
-  ConnectLater(backoff_.NextNs());
+  Advance();
 }
 
 absl::Status SyncClient::Explain(const absl::Status& status) const {
-  if (status.ok()) {
-    return absl::UnavailableError(absl::StrCat("the controller at ", options_.controller, " hung up"));
+  if (silent_) {
+    return absl::DeadlineExceededError(absl::StrCat("the controller at ", connected_to_, " said nothing for ",
+                                                    options_.silence_ns / 1'000'000'000, " s"));
   }
-  std::string message =
-      absl::StrCat("sync with the controller at ", options_.controller, ": ", status.message());
-  if (!absl::StartsWith(options_.controller, kUnix)) {
+  if (status.ok()) {
+    return absl::UnavailableError(absl::StrCat("the controller at ", connected_to_, " hung up"));
+  }
+  std::string message = absl::StrCat("sync with the controller at ", connected_to_, ": ", status.message());
+  if (!IsUnix(connected_to_)) {
     absl::StrAppend(&message, TlsAdvice(FilesOf(options_), options_.node, status, absl::Now()));
   }
   return {status.code(), message};

@@ -1,9 +1,12 @@
-// The agent's end of ControlApi.Sync: one stream, made again with a jittered, growing delay whenever it
-// ends. Every push is answered with an Ack or a Nack once the handler has dealt with it.
+// The agent's end of ControlApi.Sync: one stream to one of the controller's replicas. When it ends, the next
+// replica is tried at once; when all have been, with a jittered, growing delay. Which replica answers makes
+// no difference to what is held: the handler's watermark says what is too old. Every push is answered with an
+// Ack or a Nack once the handler has dealt with it.
 // Lives on the state thread; gRPC's threads only post to it.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,11 +40,18 @@ class SyncHandler {
 struct SyncOptions {
   std::string node;
   std::string version;
-  // "unix:/PATH", or "HOST:PORT" with all three files, which are read again at every attempt.
-  std::string controller;
+  // "unix:/PATH", or "HOST:PORT" with all three files, which are read again at every attempt. In the order in
+  // which they are tried; none: SetControllers will name them.
+  std::vector<std::string> controllers;
   std::string tls_ca, tls_cert, tls_key;
+  // What the certificate of a controller over TLS is issued for; empty: the HOST by which it is reached.
+  std::string tls_server_name;
   int64_t first_delay_ns = 50'000'000;
   int64_t max_delay_ns = 10'000'000'000;
+  // A replica that has said nothing for so long is given up where there is another.
+  int64_t silence_ns = 30'000'000'000;
+  // A stream has ended. `all_tried`: none of the controllers has answered since the last one did.
+  std::function<void(bool all_tried)> on_loss = [](bool) {};
 };
 
 // INVALID_ARGUMENT when the options do not fit together; NOT_FOUND when a file is not there.
@@ -55,7 +65,9 @@ class SyncClient {
   // After the loop's end, or on its thread.
   ~SyncClient();
 
-  void Start() { Connect(); }
+  void Start();
+  // The controllers from now on. A stream that is up stays, whoever it leads to.
+  void SetControllers(std::vector<std::string> controllers);
   // Ends the present stream; the next one starts from a new Hello.
   void Reconnect();
   // Without a stream nothing happens: the next Hello says it all.
@@ -65,9 +77,14 @@ class SyncClient {
   class Stream;
 
   SyncClient(EventLoop* loop, SyncHandler* handler, SyncOptions options);
+  const std::string& controller() const { return options_.controllers[place_]; }
   void Connect();
   void ConnectLater(int64_t delay_ns);
   void OnStreamEnd(const absl::Status& status);
+  void OnSilence();
+  void OnAnswer();
+  // The next controller's turn.
+  void Advance();
   // The end of a stream in words, with the way out.
   absl::Status Explain(const absl::Status& status) const;
 
@@ -75,7 +92,12 @@ class SyncClient {
   SyncHandler* handler_;
   SyncOptions options_;
   Backoff backoff_;
-  EventLoop::TimerId timer_ = 0;
+  bool started_ = false;
+  size_t place_ = 0;          // in options_.controllers: whose turn it is
+  size_t tried_ = 0;          // attempts since one was answered
+  bool silent_ = false;       // the stream is given up for that
+  std::string connected_to_;  // of stream_
+  EventLoop::TimerId timer_ = 0, silence_timer_ = 0;
   std::shared_ptr<Stream> stream_;
 };
 

@@ -42,7 +42,7 @@ class ControllerTlsTest : public ::testing::Test {
   absl::Status Create(const TlsFiles& files) {
     SyncOptions options{.node = "n1",
                         .version = "test",
-                        .controller = "127.0.0.1:" + std::to_string(controller_->port()),
+                        .controllers = {"127.0.0.1:" + std::to_string(controller_->port())},
                         .tls_ca = files.ca,
                         .tls_cert = files.cert,
                         .tls_key = files.key};

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <thread>
 
 #include "agent/encode.h"
@@ -45,9 +46,12 @@ class Handler : public SyncHandler {
 class SyncClientTest : public ::testing::Test {
  protected:
   void Start(int64_t max_delay_ns = 20'000'000) {
-    SyncOptions options{.node = "node-1", .version = "test", .controller = "unix:" + socket_};
-    options.first_delay_ns = 1'000'000;
+    SyncOptions options{.node = "node-1", .version = "test", .controllers = {"unix:" + socket_}};
     options.max_delay_ns = max_delay_ns;
+    Start(options);
+  }
+  void Start(SyncOptions options) {
+    options.first_delay_ns = 1'000'000;
     client_ = SyncClient::Create(loop_.get(), &handler_, options).value();
     client_->Start();
     thread_ = std::thread([this] { loop_->Run(); });
@@ -168,14 +172,81 @@ TEST_F(SyncClientTest, ReportsAddressesUpstream) {
   EXPECT_EQ(report->report().removals(0).pod_uid(), "uid-2");
 }
 
+class ReplicasTest : public SyncClientTest {
+ protected:
+  void StartWithBoth(int64_t silence_ns) {
+    SyncOptions options{
+        .node = "node-1", .version = "test", .controllers = {"unix:" + socket_, "unix:" + other_}};
+    options.max_delay_ns = 20'000'000;
+    options.silence_ns = silence_ns;
+    options.on_loss = [this](bool all_tried) { ++(all_tried ? all_lost_ : lost_); };
+    Start(options);
+  }
+  static bool IsHello(const std::optional<pb::SyncRequest>& request) {
+    return request && request->has_hello();
+  }
+
+  static constexpr int64_t kNever = 3'600'000'000'000;
+  std::string other_ = folder_ / "other.sock";
+  int lost_ = 0, all_lost_ = 0;
+};
+
+TEST_F(ReplicasTest, TheNextOneTakesOver) {
+  auto first = std::make_unique<FakeController>(socket_);
+  FakeController second(other_);
+  StartWithBoth(kNever);
+  ASSERT_TRUE(IsHello(first->Next()));
+  first->Send(PushOf({ConfigOf("node-1")}, 1));
+  ASSERT_TRUE(first->Next());
+  first.reset();
+  auto hello = second.Next();
+  ASSERT_TRUE(IsHello(hello));
+  EXPECT_EQ(hello->hello().watermark(), 7u) << "so that nothing is rolled back";
+  EXPECT_EQ(loop_->Call<int>(std::chrono::seconds(60), [this] { return all_lost_; }).value_or(-1), 0);
+}
+
+TEST_F(ReplicasTest, AreAllTriedBeforeAllAreLost) {
+  StartWithBoth(kNever);
+  while (loop_->Call<int>(std::chrono::seconds(60), [this] { return all_lost_; }).value_or(9) < 2) {
+    std::this_thread::yield();
+  }
+  EXPECT_GE(loop_->Call<int>(std::chrono::seconds(60), [this] { return lost_; }).value_or(-1), 2);
+  FakeController second(other_);
+  EXPECT_TRUE(IsHello(second.Next()));
+}
+
+TEST_F(ReplicasTest, OneThatSaysNothingIsGivenUpForAnother) {
+  FakeController first(socket_);
+  FakeController second(other_);
+  StartWithBoth(/*silence_ns=*/50'000'000);
+  EXPECT_TRUE(IsHello(first.Next()));
+  EXPECT_TRUE(IsHello(second.Next()));
+}
+
+TEST_F(ReplicasTest, MayBecomeKnownLater) {
+  SyncOptions options{.node = "node-1", .version = "test", .controllers = {"unix:" + other_}};
+  Start(options);
+  FakeController first(socket_);
+  loop_->Post([this] { client_->SetControllers({"unix:" + socket_}); });
+  ASSERT_TRUE(IsHello(first.Next()));
+  // A stream that is up stays.
+  FakeController second(other_);
+  loop_->Post([this] { client_->SetControllers({"unix:" + other_}); });
+  loop_->Post([this] { client_->Report({{"uid-1", "shop", "cart-0", "sandbox-1", {}, 1}}, {}); });
+  auto report = first.Next();
+  EXPECT_TRUE(report && report->has_report());
+  first.HangUp();
+  EXPECT_TRUE(IsHello(second.Next()));
+}
+
 TEST(SyncClientOptions, NeedTlsForAnythingButAUnixSocket) {
   auto loop = EventLoop::Create().value();
   Handler handler;
-  auto client = SyncClient::Create(loop.get(), &handler, {.node = "n", .controller = "controller:9443"});
+  auto client = SyncClient::Create(loop.get(), &handler, {.node = "n", .controllers = {"controller:9443"}});
   EXPECT_THAT(std::string(client.status().message()), HasSubstr("--tls-ca"));
   client = SyncClient::Create(
       loop.get(), &handler,
-      {.node = "n", .controller = "c:1", .tls_ca = "/no/such", .tls_cert = "x", .tls_key = "y"});
+      {.node = "n", .controllers = {"c:1"}, .tls_ca = "/no/such", .tls_cert = "x", .tls_key = "y"});
   EXPECT_THAT(std::string(client.status().message()), HasSubstr("/no/such"));
 }
 
