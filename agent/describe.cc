@@ -86,7 +86,7 @@ pb::StatusReply DescribeStatus(const NodeAgent& agent, const std::string& versio
   reply.set_role("agent");
   reply.set_node(agent.node());
   reply.set_version(version);
-  reply.set_ready(agent.Ready().ok());
+  reply.set_ready(agent.Serving().ok());
   for (const Condition& condition : agent.conditions().all()) {
     pb::Condition* to = reply.add_conditions();
     to->set_type(condition.type);

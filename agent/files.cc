@@ -34,11 +34,13 @@ absl::Status SyncFolderOf(const std::string& path) {
 
 }  // namespace
 
-absl::Status ReplaceFile(const std::string& path, absl::string_view content, Durability durability) {
+absl::Status ReplaceFile(const std::string& path, absl::string_view content, Durability durability,
+                         mode_t mode) {
   const std::string temporary = path + ".tmp";
   UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd.valid()) return ErrnoError(errno, absl::StrCat("create ", temporary));
   auto remove = absl::MakeCleanup([&] { unlink(temporary.c_str()); });
+  if (fchmod(fd.get(), mode) != 0) return ErrnoError(errno, absl::StrCat("set the mode of ", temporary));
   RETURN_IF_ERROR(WriteAll(fd.get(), content, temporary));
   if (durability == Durability::kMedium && fsync(fd.get()) != 0) {
     return ErrnoError(errno, absl::StrCat("sync ", temporary));

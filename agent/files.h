@@ -1,6 +1,8 @@
 // Small files that are replaced whole: a reader sees the old content or the new, never a mixture.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "absl/status/status.h"
@@ -14,7 +16,9 @@ enum class Durability {
   kMedium    // survives the machine: fsync of the file and its folder
 };
 
-absl::Status ReplaceFile(const std::string& path, absl::string_view content, Durability durability);
+// Writes PATH.tmp and renames it.
+absl::Status ReplaceFile(const std::string& path, absl::string_view content, Durability durability,
+                         mode_t mode = 0600);
 // With all its parents, mode 0700.
 absl::Status MakeFolder(const std::string& path);
 // Renames `path` to `path.damaged-1`, -2, ... and returns the new name.

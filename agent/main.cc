@@ -1,11 +1,11 @@
 // fairlead-agent: makes this node's datapath hold what the controller says, and wires its pods.
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/file.h>
 
 #include <chrono>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,12 +17,22 @@
 #include "agent/cni/cni_server.h"
 #include "agent/cni/release_folder.h"
 #include "agent/files.h"
+#include "agent/folder_lock.h"
 #include "agent/grpc_server.h"
-#include "agent/http_server.h"
+#include "agent/kubernetes/kubernetes_node.h"
+#include "agent/monitoring.h"
+#include "agent/node/cni_installation.h"
+#include "agent/node/kube_proxy.h"
+#include "agent/node/node_setup.h"
+#include "agent/node/others.h"
+#include "agent/node/service_health.h"
+#include "agent/node/uninstall.h"
 #include "agent/node_agent.h"
+#include "agent/options.h"
 #include "agent/pods/mirrored_store.h"
 #include "agent/pods/pods.h"
 #include "agent/sync_client.h"
+#include "base/http_server.h"
 #include "base/status_macros.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
@@ -32,93 +42,6 @@ namespace {
 
 constexpr auto kPluginPatience = std::chrono::seconds(60);
 
-struct Options {
-  SyncOptions sync;
-  std::string state_dir = "/var/lib/fairlead";
-  std::string run_dir = "/run/fairlead";
-  datapath::Options datapath;
-  std::string metrics_listen = "127.0.0.1:9964";
-  uint32_t verify_interval_s = 30;
-  uint32_t policy_wait_s = 30;
-  uint32_t address_cooldown_s = 30;
-  std::string log_level = "info";
-};
-
-constexpr char kExamples[] = R"(Examples:
-  fairlead-agent --node node-1 --controller unix:/run/fairlead/controller.sock
-  fairlead-agent --node "$NODE_NAME" --controller controller.fairlead:9443 \
-    --tls-ca ca.pem --tls-cert node-1.pem --tls-key node-1.key --metrics-listen 127.0.0.1:9964
-  fairlead-agent --node node-2 --controller unix:/run/c.sock --run-dir /run/node-2 \
-    --state-dir /tmp/node-2 --pin-dir /sys/fs/bpf/node-2 --node-device eth0
-
-Ends cleanly on SIGTERM; pods and connections go on without it, under the policy that the kernel holds.)";
-
-void DeclareOptions(CLI::App* app, Options* options) {
-  app->description("Makes this node's datapath hold what the controller says, and wires its pods.");
-  app->footer(kExamples);
-  app->set_version_flag("--version", std::string("fairlead-agent ") + FAIRLEAD_VERSION);
-  app->add_option("--node", options->sync.node, "name of this node, as its Node object has it")
-      ->required()
-      ->type_name("NAME");
-  app->add_option("--controller", options->sync.controllers,
-                  "unix:/PATH, or HOST:PORT with --tls-*; repeatable, the next is tried when one fails")
-      ->required()
-      ->type_name("ADDRESS")
-      ->take_all();
-  app->add_option("--tls-ca", options->sync.tls_ca, "CA that signs the controller's certificate (PEM)")
-      ->type_name("FILE");
-  app->add_option("--tls-cert", options->sync.tls_cert, "this node's certificate (PEM)")->type_name("FILE");
-  app->add_option("--tls-key", options->sync.tls_key, "its private key (PEM)")->type_name("FILE");
-  app->add_option("--state-dir", options->state_dir, "what must outlive a reboot: addresses, last good state")
-      ->type_name("DIR")
-      ->capture_default_str();
-  app->add_option("--run-dir", options->run_dir, "cni.sock, agent.sock and cni-queue/")
-      ->type_name("DIR")
-      ->capture_default_str();
-  app->add_option("--pin-dir", options->datapath.pin_dir, "folder on a bpffs for maps and links")
-      ->type_name("DIR")
-      ->capture_default_str();
-  app->add_option("--cgroup-dir", options->datapath.cgroup_dir,
-                  "cgroup v2 whose processes get socket-level balancing; none without it")
-      ->type_name("DIR");
-  app->add_option(
-         "--node-device", options->datapath.node_devices,
-         "device that leads to other nodes and outside; repeatable. Default: those with a node address")
-      ->type_name("DEV");
-  app->add_option("--max-connections", options->datapath.max_connections, "connections tracked at most")
-      ->check(CLI::Range(1024, 1 << 24))
-      ->capture_default_str();
-  app->add_option("--metrics-listen", options->metrics_listen,
-                  "HTTP for /metrics, /healthz and /readyz; \"\" for none")
-      ->type_name("ADDRESS:PORT")
-      ->capture_default_str();
-  app->add_option("--verify-interval", options->verify_interval_s,
-                  "seconds between comparisons of the kernel with what it should hold")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
-  app->add_option("--policy-wait", options->policy_wait_s,
-                  "seconds that a new pod waits for its policy before its ADD fails")
-      ->check(CLI::Range(1, 600))
-      ->capture_default_str();
-  app->add_option("--address-cooldown", options->address_cooldown_s,
-                  "seconds before a pod's address is given to another pod")
-      ->check(CLI::Range(0, 86400))
-      ->capture_default_str();
-  app->add_option("--log-level", options->log_level)
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-      ->capture_default_str();
-}
-
-// Held for the life of the process: two agents on one run-dir would fight over sockets and records.
-absl::StatusOr<UniqueFd> LockFolder(const std::string& folder) {
-  const std::string path = folder + "/agent.lock";
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.valid()) return ErrnoError(errno, absl::StrCat("create ", path));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
-  return absl::AlreadyExistsError(absl::StrCat(
-      "lock ", path, ": another fairlead-agent runs here; stop that one, or give another directory"));
-}
-
 void WaitForEnd() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -126,11 +49,30 @@ void WaitForEnd() {
   sigaddset(&signals, SIGTERM);
   int signal = 0;
   sigwait(&signals, &signal);
-  spdlog::info("ending on signal {}; the kernel goes on forwarding", signal);
+  spdlog::info("ending on signal {}", signal);
+}
+
+// Nothing where the port is taken, which is a condition: pods matter more.
+std::unique_ptr<HttpServer> ServeServiceHealth(const Options& options, EventLoop* loop, NodeAgent* agent,
+                                               const KubernetesNode* kubernetes) {
+  if (options.service_health_listen.empty()) return nullptr;
+  auto page = [agent, kubernetes,
+               silence_ns = MaxSilenceNs(options.verify_interval_s)](const std::string& path) {
+    return ServiceHealthPage({agent->Ready().ok(), agent->applied_ns(), kubernetes->leaving()},
+                             SystemClock().WallNs(), silence_ns, path);
+  };
+  auto listening =
+      HttpServer::Listen(options.service_health_listen, "--service-health-listen", loop, std::move(page));
+  agent->Note("ServiceHealthServed", listening.status());
+  return listening.ok() ? *std::move(listening) : nullptr;
 }
 
 absl::Status Serve(Options options) {
-  RETURN_IF_ERROR(CheckOptions(options.sync));
+  RETURN_IF_ERROR(CheckOptions(options));
+  std::optional<CniInstallation> installation;
+  if (options.cni.enabled()) {
+    ASSIGN_OR_RETURN(installation, CniInstallation::Create(options.cni, options.run_dir));
+  }
   RETURN_IF_ERROR(MakeFolder(options.run_dir));
   RETURN_IF_ERROR(MakeFolder(options.state_dir));
   ASSIGN_OR_RETURN(const UniqueFd run_lock, LockFolder(options.run_dir));
@@ -159,10 +101,16 @@ absl::Status Serve(Options options) {
   RETURN_IF_ERROR(pods.Adopt());
 
   options.sync.version = FAIRLEAD_VERSION;
+  std::unique_ptr<KubernetesNode> kubernetes;
+  if (options.kubernetes.enabled()) {
+    ASSIGN_OR_RETURN(kubernetes, KubernetesNode::Open(options, loop.get(), &agent));
+    kubernetes->Complete(&options.sync);
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<SyncClient> sync, SyncClient::Create(loop.get(), &agent, options.sync));
   agent.SetUpstream(sync.get());
   agent.Start();
   sync->Start();
+  if (kubernetes) kubernetes->Start(sync.get());
   CniCommands commands(&agent, &pods);
   ASSIGN_OR_RETURN(auto queue,
                    ReleaseFolder::Open(options.run_dir + "/cni-queue", loop.get(),
@@ -171,11 +119,24 @@ absl::Status Serve(Options options) {
   ASSIGN_OR_RETURN(auto cni,
                    CniServer::Listen(options.run_dir + "/cni.sock", loop.get(), &commands, kPluginPatience));
 
+  NodeSetup setup(loop.get(), &agent, std::move(installation), [&kubernetes] {
+    if (kubernetes) kubernetes->MarkNode();
+  });
+  setup.Start();
+
+  std::unique_ptr<HttpServer> service_health;
+  OthersWatch others(loop.get(), &agent);
+  if (kubernetes) {
+    others.Start();
+    service_health = ServeServiceHealth(options, loop.get(), &agent, kubernetes.get());
+  }
   std::unique_ptr<HttpServer> http;
   if (!options.metrics_listen.empty()) {
-    auto listening = HttpServer::Listen(options.metrics_listen, FAIRLEAD_VERSION, loop.get(), &agent);
+    auto listening = HttpServer::Listen(
+        options.metrics_listen, "--metrics-listen", loop.get(),
+        [&agent](const std::string& path) { return MonitoringPage(agent, FAIRLEAD_VERSION, path); });
     // Pods matter more than numbers: the node goes on without them, and says so.
-    agent.NoteMetrics(listening.status());
+    agent.Note("MetricsServed", listening.status());
     if (listening.ok()) http = *std::move(listening);
   }
 
@@ -189,9 +150,42 @@ absl::Status Serve(Options options) {
   spdlog::info("fairlead-agent {} of node {} serves {}", FAIRLEAD_VERSION, options.sync.node,
                options.run_dir);
   WaitForEnd();
+  spdlog::info("the kernel goes on forwarding");
   // While the loop still runs: its streams end on the loop's thread.
   grpc_server.reset();
   return absl::OkStatus();
+}
+
+absl::Status UninstallNode(const Options& options) {
+  const UninstallOptions uninstall{.cni = options.cni,
+                                   .state_dir = options.state_dir,
+                                   .run_dir = options.run_dir,
+                                   .datapath = options.datapath,
+                                   .patience = std::chrono::seconds(options.uninstall_patience_s)};
+  if (options.uninstall_check) return CheckUninstalled(uninstall);
+  RETURN_IF_ERROR(Uninstall(uninstall));
+  RETURN_IF_ERROR(CheckUninstalled(uninstall));
+  spdlog::info("nothing is left on this node");
+  if (options.uninstall_stay) WaitForEnd();
+  return absl::OkStatus();
+}
+
+absl::Status CleanKubeProxy() {
+  ASSIGN_OR_RETURN(const int removed, RemoveKubeProxyRules());
+  spdlog::info("removed {} tables and chains of kube-proxy", removed);
+  return absl::OkStatus();
+}
+
+absl::Status Run(Options options) {
+  switch (options.command) {
+    case Options::Command::kUninstall:
+      return UninstallNode(options);
+    case Options::Command::kCleanKubeProxy:
+      return CleanKubeProxy();
+    case Options::Command::kServe:
+      break;
+  }
+  return Serve(std::move(options));
 }
 
 }  // namespace
@@ -213,7 +207,7 @@ int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("fairlead-agent"));
   spdlog::set_level(spdlog::level::from_str(options.log_level));
 
-  const absl::Status status = fairlead::agent::Serve(std::move(options));
+  const absl::Status status = fairlead::agent::Run(std::move(options));
   if (status.ok()) return 0;
   std::cerr << "fairlead-agent: " << std::string(status.message()) << "\n";
   return 1;

@@ -79,7 +79,7 @@ void AddDatapath(const datapath::Datapath& datapath, Collection& to) {
 std::string MetricsText(const NodeAgent& agent, const std::string& version) {
   Collection to;
   to.Add(kInfo, 1, {{"node", agent.node()}, {"version", version}});
-  to.Add(kReady, agent.Ready().ok() ? 1 : 0);
+  to.Add(kReady, agent.Serving().ok() ? 1 : 0);
   for (const Condition& condition : agent.conditions().all()) {
     to.Add(kCondition, condition.ok ? 1 : 0, {{"type", condition.type}});
   }

@@ -189,6 +189,7 @@ absl::StatusOr<std::vector<ResourceError>> NodeAgent::Apply(bool verify,
       others.push_back(absl::StrCat(failure.kind, " ", failure.name, ": ", message));
     }
   }
+  applied_ns_ = clock_->WallNs();
   conditions_.Set("DatapathReady", true, "");
   if (conditions_.Set("ObjectsProgrammed", others.empty(), Summary(others)) && !others.empty()) {
     spdlog::error("the datapath does not hold everything: {}", Summary(others));
@@ -401,9 +402,16 @@ void NodeAgent::NoteRecords(const std::vector<std::string>& damaged) {
   }
 }
 
-void NodeAgent::NoteMetrics(const absl::Status& status) {
-  conditions_.Set("MetricsServed", status);
-  if (!status.ok()) spdlog::error("{}", std::string(status.message()));
+void NodeAgent::Note(const std::string& type, const absl::Status& status) {
+  const bool turned = conditions_.Set(type, status);
+  if (turned && !status.ok()) spdlog::warn("{}", std::string(status.message()));
+}
+
+absl::Status NodeAgent::Serving() const {
+  RETURN_IF_ERROR(Ready());
+  const Condition* installed = conditions_.Find(kCniInstalled);
+  return installed == nullptr || installed->ok ? absl::OkStatus()
+                                               : absl::UnavailableError(installed->message);
 }
 
 std::vector<PoolUsage> NodeAgent::Pools() const {

@@ -32,6 +32,10 @@ struct NodeAgentOptions {
   std::chrono::milliseconds save_interval = std::chrono::milliseconds(200);
 };
 
+// The condition that says whether runtimes find the CNI plugin; never noted where that is none of our
+// business.
+inline constexpr char kCniInstalled[] = "CniInstalled";
+
 class NodeAgent : public SyncHandler, public EndpointSink {
  public:
   // All must outlive it.
@@ -57,8 +61,10 @@ class NodeAgent : public SyncHandler, public EndpointSink {
 
   // Records of pods that are damaged, each with the reason; none is fine.
   void NoteRecords(const std::vector<std::string>& damaged);
-  // Whether /metrics could be served.
-  void NoteMetrics(const absl::Status& status);
+  // How something around this is, as the condition `type`.
+  void Note(const std::string& type, const absl::Status& status);
+  // OK when the node takes pods: Ready, and runtimes find the plugin. For people and probes.
+  absl::Status Serving() const;
 
   // What the servers show.
   const std::string& node() const { return options_.node; }
@@ -70,6 +76,8 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   FlowHistory& flows() { return flows_; }
   const FlowHistory& flows() const { return flows_; }
   uint64_t watermark() const { return watermark_; }
+  // When the datapath was last brought to what it should hold, wall clock; 0: not yet.
+  int64_t applied_ns() const { return applied_ns_; }
   uint64_t repaired() const { return repaired_; }
   uint64_t pushes_taken() const { return pushes_taken_; }
   uint64_t pushes_refused() const { return pushes_refused_; }
@@ -114,6 +122,7 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   // controller has told everything nothing is applied, for it might take something back.
   bool holding_ = false;
   uint64_t watermark_ = 0;
+  int64_t applied_ns_ = 0;
   uint64_t repaired_ = 0;
   uint64_t pushes_taken_ = 0;
   uint64_t pushes_refused_ = 0;

@@ -8,9 +8,10 @@
 #include <thread>
 
 #include "agent/grpc_server.h"
-#include "agent/http_server.h"
+#include "agent/monitoring.h"
 #include "api/introspect.grpc.pb.h"
 #include "api/observer.grpc.pb.h"
+#include "base/http_server.h"
 #include "base/unique_fd.h"
 #include "datapath/fake_datapath.h"
 #include "grpcpp/create_channel.h"
@@ -50,7 +51,7 @@ class ServersTest : public ::testing::Test {
   void SetUp() override {
     agent_.SetEndpoints(&pods_);
     agent_.Start();
-    http_ = HttpServer::Listen("127.0.0.1:0", "test", loop_.get(), &agent_).value();
+    http_ = Listen("127.0.0.1:0").value();
     thread_ = std::thread([this] { loop_->Run(); });
     grpc_ = GrpcServer::Start(folder_ / "agent.sock", "test", loop_.get(), &agent_).value();
     auto channel =
@@ -66,6 +67,11 @@ class ServersTest : public ::testing::Test {
     http_.reset();
   }
 
+  absl::StatusOr<std::unique_ptr<HttpServer>> Listen(const std::string& listen) {
+    return HttpServer::Listen(listen, "--metrics-listen", loop_.get(), [this](const std::string& path) {
+      return MonitoringPage(agent_, "test", path);
+    });
+  }
   void OnLoop(const std::function<void()>& act) {
     ASSERT_TRUE(loop_->Call<int>(std::chrono::seconds(60), [&act] { return act(), 0; }).ok());
   }
@@ -333,7 +339,7 @@ TEST_F(ServersTest, HttpRefusesWhatItDoesNotServe) {
 TEST_F(ServersTest, ABadMetricsAddressIsNamed) {
   for (const std::string& listen : {"127.0.0.1:" + std::to_string(http_->port()), std::string("localhost:80"),
                                     std::string("9964"), std::string("127.0.0.1:99999")}) {
-    auto second = HttpServer::Listen(listen, "test", loop_.get(), &agent_);
+    auto second = Listen(listen);
     EXPECT_THAT(std::string(second.status().message()), HasSubstr("--metrics-listen"));
   }
 }
