@@ -166,7 +166,6 @@ absl::Status UninstallNode(const Options& options) {
   RETURN_IF_ERROR(Uninstall(uninstall));
   RETURN_IF_ERROR(CheckUninstalled(uninstall));
   spdlog::info("nothing is left on this node");
-  if (options.uninstall_stay) WaitForEnd();
   return absl::OkStatus();
 }
 

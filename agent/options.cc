@@ -30,8 +30,6 @@ void DeclareCommands(CLI::App* app, CLI::Option* node, CLI::Option_group* source
   uninstall->add_option("--wait", options->uninstall_patience_s, "seconds for an agent that is about to end")
       ->capture_default_str();
   uninstall->add_flag("--check", options->uninstall_check, "only say whether anything is left, and what");
-  uninstall->add_flag("--stay", options->uninstall_stay,
-                      "stay until a signal, as a pod of a DaemonSet has to");
   CLI::App* clean = app->add_subcommand(
       "clean-kube-proxy", "Take away the rules that a kube-proxy, which must have been stopped, has left.");
   const std::pair<CLI::App*, Options::Command> commands[] = {{uninstall, Options::Command::kUninstall},

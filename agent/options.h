@@ -45,7 +45,6 @@ struct Options {
   std::string service_health_listen = "0.0.0.0:10256";
   uint32_t uninstall_patience_s = 60;
   bool uninstall_check = false;  // only say what is left
-  bool uninstall_stay = false;   // wait for a signal afterwards
   uint32_t verify_interval_s = 30;
   uint32_t policy_wait_s = 30;
   uint32_t address_cooldown_s = 30;
