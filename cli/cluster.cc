@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "cli/kube/kubernetes_cluster.h"
 #include "cli/lab/lab.h"
 
 namespace fairlead::cli {
@@ -23,7 +24,14 @@ absl::StatusOr<Cluster> OfLab(const std::string& name) {
   for (const lab::NodePlan& node : plan.nodes) {
     cluster.agents.push_back({node.name, IntrospectClient("unix:" + paths.node(node.name).agent_socket())});
   }
-  cluster.controller.emplace("unix:" + paths.controller_socket());
+  cluster.controllers.push_back({"controller", IntrospectClient("unix:" + paths.controller_socket())});
+  return cluster;
+}
+
+Cluster OfTargets(const std::vector<std::string>& agents, const std::string& controller) {
+  Cluster cluster;
+  for (const std::string& target : agents) cluster.agents.push_back({target, IntrospectClient(target)});
+  if (!controller.empty()) cluster.controllers.push_back({"controller", IntrospectClient(controller)});
   return cluster;
 }
 
@@ -34,12 +42,9 @@ absl::StatusOr<IpAddress> FromBytes(const std::string& bytes) {
 }  // namespace
 
 absl::StatusOr<Cluster> Cluster::Open(const Context& context) {
+  if (context.plugin) return OpenKubernetesCluster(context.kubectl, context.kube_namespace);
   if (!context.agents.empty()) {
-    Cluster cluster;
-    for (const std::string& target : context.agents)
-      cluster.agents.push_back({target, IntrospectClient(target)});
-    if (!context.controller.empty()) cluster.controller.emplace(context.controller);
-    return cluster;
+    return OfTargets(context.agents, context.controller);
   }
   if (!context.lab.empty()) return OfLab(context.lab);
   const std::vector<std::string> labs = lab::LabNames();
@@ -49,11 +54,7 @@ absl::StatusOr<Cluster> Cluster::Open(const Context& context) {
         absl::StrCat("there are several labs; say which with --lab: ", absl::StrJoin(labs, ", ")));
   }
   if (::access(kNodeSocket, F_OK) == 0) {
-    Cluster cluster;
-    const std::string target = absl::StrCat("unix:", kNodeSocket);
-    cluster.agents.push_back({target, IntrospectClient(target)});
-    if (!context.controller.empty()) cluster.controller.emplace(context.controller);
-    return cluster;
+    return OfTargets({absl::StrCat("unix:", kNodeSocket)}, context.controller);
   }
   return absl::NotFoundError(
       absl::StrCat("no lab is up and no agent runs on this machine (", kNodeSocket,
@@ -61,8 +62,8 @@ absl::StatusOr<Cluster> Cluster::Open(const Context& context) {
 }
 
 Names Cluster::LoadNames() const {
-  if (controller.has_value()) {
-    auto names = controller->AllNames();
+  for (const NodeAgent& controller : controllers) {
+    auto names = controller.client.AllNames();
     if (names.ok()) return *std::move(names);
   }
   std::vector<NamedAddress> all;

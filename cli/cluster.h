@@ -1,7 +1,8 @@
-// Whom a command asks: the agents of a lab or those named by --agent, and the controller if there is one.
+// Whom a command asks: the agents of a Kubernetes cluster, of a lab, or those named by --agent, and the
+// controllers if there are any.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,17 +14,24 @@
 namespace fairlead::cli {
 
 struct NodeAgent {
-  std::string node;  // its name in a lab; the agent's address otherwise
+  std::string node;  // its name; the agent's address where that is all we know
   IntrospectClient client;
 };
 
+// What the clients' connections need, and lives as long as they do.
+class Connections {
+ public:
+  virtual ~Connections() = default;
+};
+
 struct Cluster {
+  std::unique_ptr<Connections> connections;
   std::vector<NodeAgent> agents;
-  std::optional<IntrospectClient> controller;
+  std::vector<NodeAgent> controllers;  // replicas; each knows the whole cluster
 
   // Does not connect yet.
   static absl::StatusOr<Cluster> Open(const Context& context);
-  // The controller's word, or what the agents know together. Without any answer: no names.
+  // A controller's word, or what the agents know together. Without any answer: no names.
   Names LoadNames() const;
   // nullptr: no agent of this name.
   const NodeAgent* Find(const std::string& node) const;

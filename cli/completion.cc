@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -49,6 +50,14 @@ std::string Quote(const std::string& text) {
   return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
 }
 
+// The program's file; and a function's name of it.
+std::string Program(const CLI::App& app) {
+  return absl::StrReplaceAll(app.get_name(), {{" ", "-"}});
+}
+std::string Function(const CLI::App& app) {
+  return absl::StrCat("_", absl::StrReplaceAll(app.get_name(), {{" ", "_"}, {"-", "_"}}));
+}
+
 std::string FirstLine(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
@@ -63,9 +72,11 @@ std::string BashCompletion(const CLI::App& app) {
   });
   std::string names;
   Walk(app, "", [&](const CLI::App&, const std::string& path) { absl::StrAppend(&names, " ", Quote(path)); });
+  const std::string program = Program(app);
+  const std::string function = Function(app);
   return absl::StrCat(
-      "# bash completion of fairlead; use: source <(fairlead completion bash)\n"
-      "_fairlead() {\n"
+      "# bash completion of ", program, "; use: source <(", program, " completion bash)\n", function,
+      "() {\n"
       "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path='' words='' word "
       "next\n"
       "  case $previous in\n"
@@ -74,17 +85,16 @@ std::string BashCompletion(const CLI::App& app) {
       "  esac\n"
       "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
       "    next=${path:+$path }$word\n"
-      "    case \" ${_fairlead_paths[*]/#/|} \" in *\"|$next \"*) path=$next ;; esac\n"
+      "    case \" ${",
+      function,
+      "_paths[*]/#/|} \" in *\"|$next \"*) path=$next ;; esac\n"
       "  done\n"
       "  case $path in\n",
       cases,
       "  esac\n"
       "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-      "}\n"
-      "_fairlead_paths=(",
-      names,
-      " )\n"
-      "complete -F _fairlead fairlead\n");
+      "}\n",
+      function, "_paths=(", names, " )\ncomplete -F ", function, " ", program, "\n");
 }
 
 std::string ZshCompletion(const CLI::App& app) {
@@ -98,42 +108,47 @@ std::string ZshCompletion(const CLI::App& app) {
     absl::StrAppend(&cases, "    ", Quote(path), ") commands=(", absl::StrJoin(entries, " "), "); options=(",
                     absl::StrJoin(OptionWords(command), " "), ") ;;\n");
   });
-  return absl::StrCat(
-      "#compdef fairlead\n"
-      "# zsh completion of fairlead; use: source <(fairlead completion zsh)\n"
-      "_fairlead() {\n"
-      "  local -a commands options\n"
-      "  local path_so_far='' word\n"
-      "  for word in ${words[2,CURRENT-1]}; do\n"
-      "    [[ $word == -* ]] || path_so_far=${path_so_far:+$path_so_far }$word\n"
-      "  done\n"
-      "  case ${words[CURRENT-1]} in\n"
-      "    -o|--output) compadd text json; return ;;\n"
-      "    -f|--filename) _files; return ;;\n"
-      "  esac\n"
-      "  case $path_so_far in\n",
-      cases,
-      "  esac\n"
-      "  (( $#commands )) && _describe command commands\n"
-      "  compadd -- $options\n"
-      "}\n"
-      "compdef _fairlead fairlead\n");
+  const std::string program = Program(app);
+  const std::string function = Function(app);
+  return absl::StrCat("#compdef ", program, "\n# zsh completion of ", program, "; use: source <(", program,
+                      " completion zsh)\n", function,
+                      "() {\n"
+                      "  local -a commands options\n"
+                      "  local path_so_far='' word\n"
+                      "  for word in ${words[2,CURRENT-1]}; do\n"
+                      "    [[ $word == -* ]] || path_so_far=${path_so_far:+$path_so_far }$word\n"
+                      "  done\n"
+                      "  case ${words[CURRENT-1]} in\n"
+                      "    -o|--output) compadd text json; return ;;\n"
+                      "    -f|--filename) _files; return ;;\n"
+                      "  esac\n"
+                      "  case $path_so_far in\n",
+                      cases,
+                      "  esac\n"
+                      "  (( $#commands )) && _describe command commands\n"
+                      "  compadd -- $options\n"
+                      "}\n"
+                      "compdef ",
+                      function, " ", program, "\n");
 }
 
 std::string FishCompletion(const CLI::App& app) {
-  std::string text =
-      "# fish completion of fairlead; use: fairlead completion fish | source\n"
-      "function __fairlead_at\n"
-      "  set -l words\n"
-      "  for word in (commandline -opc)[2..-1]\n"
-      "    string match -q -- '-*' $word; or set -a words $word\n"
-      "  end\n"
-      "  test \"$words\" = \"$argv\"\n"
-      "end\n"
-      "complete -c fairlead -f\n";
+  const std::string program = Program(app);
+  const std::string at = absl::StrCat("_", Function(app), "_at");
+  std::string text = absl::StrCat("# fish completion of ", program, "; use: ", program,
+                                  " completion fish | source\nfunction ", at,
+                                  "\n"
+                                  "  set -l words\n"
+                                  "  for word in (commandline -opc)[2..-1]\n"
+                                  "    string match -q -- '-*' $word; or set -a words $word\n"
+                                  "  end\n"
+                                  "  test \"$words\" = \"$argv\"\n"
+                                  "end\n"
+                                  "complete -c ",
+                                  program, " -f\n");
   Walk(app, "", [&](const CLI::App& command, const std::string& path) {
     const std::string condition =
-        absl::StrCat("complete -c fairlead -n ", Quote(absl::StrCat("__fairlead_at ", path)));
+        absl::StrCat("complete -c ", program, " -n ", Quote(absl::StrCat(at, " ", path)));
     for (const CLI::App* sub : Subcommands(command)) {
       absl::StrAppend(&text, condition, " -a ", sub->get_name(), " -d ",
                       Quote(FirstLine(sub->get_description())), "\n");
@@ -153,6 +168,26 @@ std::string FishCompletion(const CLI::App& app) {
     }
   });
   return text;
+}
+
+std::vector<std::string> Offers(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty()) return {};
+  const CLI::App* command = &app;
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    for (const CLI::App* sub : Subcommands(*command)) {
+      if (sub->get_name() == words[i]) command = sub;
+    }
+  }
+  const std::string before = words.size() < 2 ? "" : words[words.size() - 2];
+  const std::vector<std::string> all =
+      before == "-o" || before == "--output" ? std::vector<std::string>{"text", "json"} : Words(*command);
+  std::vector<std::string> offers;
+  for (const std::string& word : all) {
+    // Options are offered once a dash is there, as kubectl does.
+    if (absl::StartsWith(word, words.back()) && (word[0] != '-' || !words.back().empty()))
+      offers.push_back(word);
+  }
+  return offers;
 }
 
 }  // namespace fairlead::cli

@@ -1,6 +1,51 @@
 #include "cli/commands/app.h"
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "cli/completion.h"
+
 namespace fairlead::cli {
+namespace {
+
+constexpr char kPlugin[] = "kubectl-fairlead";
+constexpr char kPluginCompletion[] = "kubectl_complete-fairlead";
+
+std::string BaseName(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+void AddTargetOptions(CLI::App& app, Context& context) {
+  if (context.plugin) {
+    app.add_option("--context", context.kubectl.context, "the context of kubectl's configuration to use");
+    app.add_option("--kubeconfig", context.kubectl.kubeconfig, "kubectl's configuration")->type_name("FILE");
+    app.add_option("--namespace", context.kube_namespace,
+                   "where Fairlead runs; without, it is looked for in all namespaces");
+    return;
+  }
+  app.add_option("--lab", context.lab, "ask the nodes of this lab; needed only when there are several")
+      ->envname("FAIRLEAD_LAB");
+  app.add_option("--agent", context.agents,
+                 "ask this agent: unix:/run/fairlead/agent.sock or HOST:PORT; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--controller", context.controller,
+                 "names come from this controller: unix:/PATH or HOST:PORT");
+}
+
+// Examples in help call the program by the name that the user has for it.
+void CallItKubectlFairlead(CLI::App& app) {
+  app.footer(absl::StrReplaceAll(app.get_footer(), {{"\n  fairlead ", "\n  kubectl fairlead "}}));
+  for (CLI::App* command : app.get_subcommands({})) CallItKubectlFairlead(*command);
+}
+
+// kubectl asks for what may come next: the words, then ":4" (no file names).
+int OfferWords(const CLI::App& app, int argc, char** argv) {
+  for (const std::string& offer : Offers(app, std::vector<std::string>(argv + 1, argv + argc)))
+    std::cout << offer << "\n";
+  std::cout << ":4\n";
+  return 0;
+}
+
+}  // namespace
 
 void AddOutputOption(CLI::App* app, Context& context) {
   app->add_option("-o,--output", context.output, "text for people, json for programs")
@@ -14,26 +59,30 @@ void OnRun(CLI::App* app, Context& context, std::function<absl::StatusOr<int>()>
 
 std::unique_ptr<CLI::App> MakeApp(Context& context) {
   auto app = std::make_unique<CLI::App>(
-      "Shows what Fairlead's datapath holds and does on each node, says why a packet passes or not, and "
-      "makes\n"
-      "labs: clusters of network namespaces on this machine.",
-      "fairlead");
+      context.plugin
+          ? "Shows what Fairlead's datapath holds and does on each node of a cluster, and says why a packet "
+            "passes or not."
+          : "Shows what Fairlead's datapath holds and does on each node, says why a packet passes or not, "
+            "and makes\n"
+            "labs: clusters of network namespaces on this machine.",
+      context.plugin ? "kubectl fairlead" : "fairlead");
   app->require_subcommand(1);
-  app->add_option("--lab", context.lab, "ask the nodes of this lab; needed only when there are several")
-      ->envname("FAIRLEAD_LAB");
-  app->add_option("--agent", context.agents,
-                  "ask this agent: unix:/run/fairlead/agent.sock or HOST:PORT; repeatable")
-      ->allow_extra_args(false);
-  app->add_option("--controller", context.controller,
-                  "names come from this controller: unix:/PATH or HOST:PORT");
+  app->fallthrough();
+  AddTargetOptions(*app, context);
   app->add_flag("--no-color", context.no_color, "no colours, as with NO_COLOR set");
-  app->footer(
-      "Without --lab or --agent: the only lab there is, else the agent of this node.\n\n"
-      "Examples:\n"
-      "  fairlead status\n"
-      "  fairlead why shop/frontend-0 shop/cart:80\n"
-      "  fairlead flows -f --verdict dropped\n"
-      "  sudo fairlead lab up -f demo/shop");
+  app->footer(context.plugin
+                  ? "Asks Fairlead's pods by kubectl exec, with your rights.\n\n"
+                    "Examples:\n"
+                    "  fairlead status\n"
+                    "  fairlead why shop/frontend-0 shop/cart:80\n"
+                    "  fairlead flows -f --verdict dropped\n"
+                    "  fairlead connectivity test"
+                  : "Without --lab or --agent: the only lab there is, else the agent of this node.\n\n"
+                    "Examples:\n"
+                    "  fairlead status\n"
+                    "  fairlead why shop/frontend-0 shop/cart:80\n"
+                    "  fairlead flows -f --verdict dropped\n"
+                    "  sudo fairlead lab up -f demo/shop");
   AddStatusCommand(*app, context);
   AddEndpointsCommand(*app, context);
   AddServicesCommand(*app, context);
@@ -41,15 +90,26 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddConntrackCommand(*app, context);
   AddFlowsCommand(*app, context);
   AddWhyCommand(*app, context);
-  AddLabCommands(*app, context);
+  if (context.plugin) {
+    AddConnectivityCommand(*app, context);
+    AddSysdumpCommand(*app, context);
+  } else {
+    AddLabCommands(*app, context);
+    AddRelayCommand(*app, context);
+  }
   AddVersionCommand(*app, context);
   AddCompletionCommand(*app, context);
+  if (context.plugin) CallItKubectlFairlead(*app);
   return app;
 }
 
 int Main(int argc, char** argv) {
   Context context;
+  context.program = argv[0];
+  const std::string name = BaseName(argv[0]);
+  context.plugin = name == kPlugin || name == kPluginCompletion;
   const auto app = MakeApp(context);
+  if (name == kPluginCompletion) return OfferWords(*app, argc, argv);
   try {
     app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,6 +1,7 @@
 // Asking every node the same question: answers with the node's name, failures told apart and kept.
 #pragma once
 
+#include <future>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -11,13 +12,19 @@
 
 namespace fairlead::cli {
 
-// `ask(client)` returns a StatusOr<Reply>. Nodes that fail are named on stderr and count in `failed`.
+// `ask(client)` returns a StatusOr<Reply>; all are asked at once. Those that fail are named on stderr and
+// count in `failed`.
 template <typename Reply, typename Ask>
-std::vector<std::pair<std::string, Reply>> AskNodes(const Cluster& cluster, const Context& context,
-                                                    const Ask& ask, int& failed) {
+std::vector<std::pair<std::string, Reply>> AskAll(const std::vector<NodeAgent>& agents,
+                                                  const Context& context, const Ask& ask, int& failed) {
+  std::vector<std::future<absl::StatusOr<Reply>>> answers;
+  for (const NodeAgent& agent : agents) {
+    answers.push_back(std::async(std::launch::async, [&ask, &agent] { return ask(agent.client); }));
+  }
   std::vector<std::pair<std::string, Reply>> replies;
-  for (const NodeAgent& agent : cluster.agents) {
-    auto reply = ask(agent.client);
+  for (size_t i = 0; i < agents.size(); ++i) {
+    const NodeAgent& agent = agents[i];
+    absl::StatusOr<Reply> reply = answers[i].get();
     if (reply.ok()) {
       replies.emplace_back(agent.node, *std::move(reply));
     } else {
@@ -27,6 +34,12 @@ std::vector<std::pair<std::string, Reply>> AskNodes(const Cluster& cluster, cons
     }
   }
   return replies;
+}
+
+template <typename Reply, typename Ask>
+std::vector<std::pair<std::string, Reply>> AskNodes(const Cluster& cluster, const Context& context,
+                                                    const Ask& ask, int& failed) {
+  return AskAll<Reply>(cluster.agents, context, ask, failed);
 }
 
 // {"node-1": {...}, "node-2": {...}}

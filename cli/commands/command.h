@@ -9,15 +9,20 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/kube/kubectl.h"
 #include "cli/text/style.h"
 
 namespace fairlead::cli {
 
 struct Context {
-  std::string lab;                  // --lab
-  std::vector<std::string> agents;  // --agent
-  std::string controller;           // --controller
-  std::string output = "text";      // --output
+  std::string lab;                   // --lab
+  std::vector<std::string> agents;   // --agent
+  std::string controller;            // --controller
+  std::string output = "text";       // --output
+  std::string program = "fairlead";  // as we were called
+  bool plugin = false;               // we are kubectl fairlead: ask the cluster that kubectl does
+  Kubectl kubectl;                   // --context, --kubeconfig
+  std::string kube_namespace;        // --namespace
   bool no_color = false;
 
   // Set by the command that was named; returns the exit code.
@@ -47,5 +52,8 @@ void AddWhyCommand(CLI::App& app, Context& context);
 void AddVersionCommand(CLI::App& app, Context& context);
 void AddCompletionCommand(CLI::App& app, Context& context);
 void AddLabCommands(CLI::App& app, Context& context);
+void AddRelayCommand(CLI::App& app, Context& context);
+void AddConnectivityCommand(CLI::App& app, Context& context);
+void AddSysdumpCommand(CLI::App& app, Context& context);
 
 }  // namespace fairlead::cli

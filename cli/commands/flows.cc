@@ -1,15 +1,18 @@
 // fairlead flows: what passes and what is dropped, as it happens, on all nodes.
-#include <algorithm>
+#include <chrono>
 #include <ctime>
+#include <future>
 #include <mutex>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "cli/cluster.h"
 #include "cli/commands/command.h"
 #include "cli/commands/filter.h"
+#include "cli/text/flow_order.h"
 #include "cli/text/proto_json.h"
 
 namespace fairlead::cli {
@@ -74,6 +77,51 @@ void Print(const Flow& flow, const Names& names, const Context& context, const S
   }
 }
 
+// Takes flows from a thread a node, and prints them in the order of their times. Following several nodes
+// means to wait a moment for the slower ones.
+class Stream {
+ public:
+  using Printer = std::function<void(const Flow&)>;
+
+  Stream(size_t nodes, Printer print) : order_(nodes > 1 ? kHoldNs : 0), print_(std::move(print)) {}
+
+  // False: nobody reads any more.
+  bool Follow(const Flow& flow) {
+    const std::lock_guard lock(mutex_);
+    order_.Add(flow, SystemClock().MonotonicNs());
+    PrintAll(order_.Take(SystemClock().MonotonicNs()));
+    return std::cout.good();
+  }
+  void Collect(const Flow& flow) {
+    const std::lock_guard lock(mutex_);
+    order_.Add(flow, 0);
+  }
+  // While others follow, until `ended`.
+  void PrintWhatIsDue(const std::future<void>& ended) {
+    while (ended.wait_for(std::chrono::nanoseconds(kHoldNs / 4)) != std::future_status::ready) {
+      const std::lock_guard lock(mutex_);
+      PrintAll(order_.Take(SystemClock().MonotonicNs()));
+    }
+  }
+  void PrintLast(size_t count) {
+    std::vector<Flow> flows = order_.TakeAll();
+    if (flows.size() > count) flows.erase(flows.begin(), flows.end() - static_cast<std::ptrdiff_t>(count));
+    PrintAll(flows);
+  }
+
+ private:
+  static constexpr int64_t kHoldNs = 400'000'000;
+
+  void PrintAll(const std::vector<Flow>& flows) {
+    for (const Flow& flow : flows) print_(flow);
+    if (!flows.empty()) std::cout.flush();
+  }
+
+  std::mutex mutex_;
+  FlowOrder order_;
+  Printer print_;
+};
+
 absl::StatusOr<int> Flows(const FlowOptions& options, const Context& context) {
   ASSIGN_OR_RETURN(const Cluster cluster, Cluster::Open(context));
   observer::v1::FlowsRequest request;
@@ -82,36 +130,33 @@ absl::StatusOr<int> Flows(const FlowOptions& options, const Context& context) {
   ASSIGN_OR_RETURN(*request.mutable_filter(), FilterOf(options.filter));
   const Names names = context.json() ? Names() : cluster.LoadNames();
   const Style style = context.style();
+  Stream stream(cluster.agents.size(), [&](const Flow& flow) { Print(flow, names, context, style); });
 
   std::mutex mutex;
-  std::vector<Flow> collected;
   int failed = 0;
   std::vector<std::thread> threads;
   threads.reserve(cluster.agents.size());
   for (const NodeAgent& agent : cluster.agents) {
     threads.emplace_back([&] {
       const absl::Status status = agent.client.Flows(request, [&](const Flow& flow) {
-        const std::lock_guard lock(mutex);
-        if (!options.follow) {
-          collected.push_back(flow);
-          return true;
-        }
-        Print(flow, names, context, style);
-        std::cout.flush();
-        return std::cout.good();
+        if (options.follow) return stream.Follow(flow);
+        stream.Collect(flow);
+        return true;
       });
-      const std::lock_guard lock(mutex);
       if (status.ok()) return;
+      const std::lock_guard lock(mutex);
       ++failed;
       std::cerr << context.error_style().Paint(Tone::kBad, agent.node) << ": " << status.message() << "\n";
     });
   }
+  std::promise<void> ended;
+  std::thread printer([&, done = ended.get_future()] {
+    if (options.follow) stream.PrintWhatIsDue(done);
+  });
   for (std::thread& thread : threads) thread.join();
-
-  std::stable_sort(collected.begin(), collected.end(),
-                   [](const Flow& a, const Flow& b) { return a.time_ns() < b.time_ns(); });
-  if (collected.size() > options.last) collected.erase(collected.begin(), collected.end() - options.last);
-  for (const Flow& flow : collected) Print(flow, names, context, style);
+  ended.set_value();
+  printer.join();
+  stream.PrintLast(options.follow ? SIZE_MAX : options.last);
   return failed == 0 ? 0 : kFailed;
 }
 

@@ -34,27 +34,27 @@ size_t RefusedObjects(const StatusReply& reply) {
   return objects.size();
 }
 
-// How far a node is behind the controller, which knows best: an agent does not hear of changes that do not
-// concern its node.
+// How far a node is behind its controller, which knows best: an agent does not hear of changes that do not
+// concern its node. It is connected to one of the replicas.
 Cell Freshness(const std::string& node, const StatusReply& reply, const Replies& replies) {
   if (reply.role() == "controller") {
     const size_t refused = RefusedObjects(reply);
     return {absl::StrCat(refused, refused == 1 ? " object refused" : " objects refused"),
             refused == 0 ? Tone::kPlain : Tone::kBad};
   }
+  bool asked = false;
   for (const auto& [name, controller] : replies) {
     if (controller.role() != "controller") continue;
+    asked = true;
     for (const auto& agent : controller.agents()) {
-      if (agent.node() != node) continue;
-      if (!agent.connected()) return {"not connected to the controller", Tone::kBad};
+      if (agent.node() != node || !agent.connected()) continue;
       if (agent.errors_size() > 0)
         return {absl::StrCat(agent.errors_size(), " refused by the node"), Tone::kBad};
       if (agent.acked_watermark() >= controller.watermark()) return {"up to date", Tone::kGood};
       return {"behind the controller", Tone::kCaution};
     }
-    return {"not connected to the controller", Tone::kBad};
   }
-  return {""};
+  return asked ? Cell{"not connected to the controller", Tone::kBad} : Cell{""};
 }
 
 void PrintNodes(const Replies& replies, const Style& style) {
@@ -75,7 +75,18 @@ void PrintNodes(const Replies& replies, const Style& style) {
   std::cout << table.Render(style);
 }
 
+bool IsConnected(const std::string& node, const Replies& replies) {
+  for (const auto& [name, controller] : replies) {
+    for (const auto& agent : controller.agents()) {
+      if (agent.node() == node && agent.connected()) return true;
+    }
+  }
+  return false;
+}
+
 void PrintTroubles(const Replies& replies, const Style& style, bool all_conditions) {
+  std::set<std::string> told;      // nodes without a controller
+  std::set<std::string> rejected;  // replicas refuse the same
   for (const auto& [name, reply] : replies) {
     for (const auto& condition : reply.conditions()) {
       if (condition.ok() && !all_conditions) continue;
@@ -84,7 +95,7 @@ void PrintTroubles(const Replies& replies, const Style& style, bool all_conditio
                 << condition.message() << "\n";
     }
     for (const auto& agent : reply.agents()) {
-      if (!agent.connected()) {
+      if (!IsConnected(agent.node(), replies) && told.insert(agent.node()).second) {
         std::cout << style.Paint(Tone::kBad, "✗") << " " << agent.node()
                   << " is not connected to the controller\n";
       }
@@ -94,6 +105,7 @@ void PrintTroubles(const Replies& replies, const Style& style, bool all_conditio
       }
     }
     for (const auto& object : reply.rejected()) {
+      if (!rejected.insert(object.object() + object.message()).second) continue;
       std::cout << style.Paint(Tone::kBad, "✗") << " refused " << object.object() << " (" << object.where()
                 << "): " << object.message() << "\n";
     }
@@ -148,16 +160,9 @@ absl::StatusOr<int> Status(bool verbose, const Context& context) {
   int failed = 0;
   Replies replies = AskNodes<StatusReply>(
       cluster, context, [](const IntrospectClient& client) { return client.Status(); }, failed);
-  if (cluster.controller.has_value()) {
-    auto reply = cluster.controller->Status();
-    if (reply.ok()) {
-      replies.emplace_back("controller", *std::move(reply));
-    } else {
-      ++failed;
-      std::cerr << context.error_style().Paint(Tone::kBad, "controller") << ": " << reply.status().message()
-                << "\n";
-    }
-  }
+  Replies controllers = AskAll<StatusReply>(
+      cluster.controllers, context, [](const IntrospectClient& client) { return client.Status(); }, failed);
+  replies.insert(replies.end(), controllers.begin(), controllers.end());
   if (context.json()) {
     PrintJson(replies);
   } else {

@@ -11,8 +11,9 @@
 
 namespace fairlead::cli {
 
-// "unix:/run/fairlead/agent.sock", or HOST:PORT in clear text (loopback).
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target);
+// "unix:/run/fairlead/agent.sock", or HOST:PORT in clear text (loopback). What listens has so long to say
+// that it speaks gRPC.
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, int connect_timeout_ms = 1000);
 
 // OK, or the failure with what was asked of whom and, when nobody answers, what to do about it.
 absl::Status FromGrpc(const grpc::Status& status, const std::string& operation, const std::string& target);

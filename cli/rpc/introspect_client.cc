@@ -1,5 +1,6 @@
 #include "cli/rpc/introspect_client.h"
 
+#include "absl/strings/str_cat.h"
 #include "api/introspect.grpc.pb.h"
 #include "api/observer.grpc.pb.h"
 #include "base/status_macros.h"
@@ -11,22 +12,27 @@ namespace {
 using introspect::v1::Introspect;
 using observer::v1::Observer;
 
-constexpr int kTimeoutMs = 5000;
+absl::Status Failure(const grpc::Status& status, const char* operation, const Peer& peer) {
+  const std::string trouble = status.error_code() == grpc::StatusCode::UNAVAILABLE ? peer.trouble() : "";
+  if (!trouble.empty())
+    return absl::UnavailableError(absl::StrCat(operation, " of ", peer.name, ": ", trouble));
+  return FromGrpc(status, operation, peer.name.empty() ? peer.target : peer.name);
+}
 
 template <typename Reply, typename Request, typename Method>
 absl::StatusOr<Reply> Ask(Introspect::Stub& stub, Method method, const Request& request,
-                          const char* operation, const std::string& target) {
+                          const char* operation, const Peer& peer) {
   grpc::ClientContext context;
-  SetDeadline(context, kTimeoutMs);
+  SetDeadline(context, peer.timeout_ms);
   Reply reply;
-  RETURN_IF_ERROR(FromGrpc((stub.*method)(&context, request, &reply), operation, target));
+  RETURN_IF_ERROR(Failure((stub.*method)(&context, request, &reply), operation, peer));
   return reply;
 }
 
 template <typename Message>
 absl::Status Drain(grpc::ClientContext& context, grpc::ClientReader<Message>& reader,
                    const std::function<bool(const Message&)>& visit, const char* operation,
-                   const std::string& target) {
+                   const Peer& peer) {
   Message message;
   bool stopped = false;
   while (!stopped && reader.Read(&message)) {
@@ -36,7 +42,7 @@ absl::Status Drain(grpc::ClientContext& context, grpc::ClientReader<Message>& re
     }
   }
   const grpc::Status status = reader.Finish();
-  return stopped ? absl::OkStatus() : FromGrpc(status, operation, target);
+  return stopped ? absl::OkStatus() : Failure(status, operation, peer);
 }
 
 }  // namespace
@@ -47,41 +53,42 @@ struct IntrospectClient::Stubs {
   Observer::Stub observer;
 };
 
-IntrospectClient::IntrospectClient(std::string target)
-    : target_(std::move(target)), stubs_(std::make_unique<Stubs>(OpenChannel(target_))) {}
+IntrospectClient::IntrospectClient(Peer peer)
+    : peer_(std::move(peer)),
+      stubs_(std::make_unique<Stubs>(OpenChannel(peer_.target, peer_.connect_timeout_ms))) {}
 IntrospectClient::~IntrospectClient() = default;
 IntrospectClient::IntrospectClient(IntrospectClient&&) noexcept = default;
 IntrospectClient& IntrospectClient::operator=(IntrospectClient&&) noexcept = default;
 
 absl::StatusOr<introspect::v1::StatusReply> IntrospectClient::Status() const {
   return Ask<introspect::v1::StatusReply>(stubs_->introspect, &Introspect::Stub::Status,
-                                          introspect::v1::StatusRequest(), "status", target_);
+                                          introspect::v1::StatusRequest(), "status", peer_);
 }
 
 absl::StatusOr<introspect::v1::EndpointsReply> IntrospectClient::Endpoints() const {
   return Ask<introspect::v1::EndpointsReply>(stubs_->introspect, &Introspect::Stub::Endpoints,
-                                             introspect::v1::EndpointsRequest(), "endpoints", target_);
+                                             introspect::v1::EndpointsRequest(), "endpoints", peer_);
 }
 
 absl::StatusOr<introspect::v1::ServicesReply> IntrospectClient::Services() const {
   return Ask<introspect::v1::ServicesReply>(stubs_->introspect, &Introspect::Stub::Services,
-                                            introspect::v1::ServicesRequest(), "services", target_);
+                                            introspect::v1::ServicesRequest(), "services", peer_);
 }
 
 absl::StatusOr<introspect::v1::PoliciesReply> IntrospectClient::Policies() const {
   return Ask<introspect::v1::PoliciesReply>(stubs_->introspect, &Introspect::Stub::Policies,
-                                            introspect::v1::PoliciesRequest(), "policies", target_);
+                                            introspect::v1::PoliciesRequest(), "policies", peer_);
 }
 
 absl::StatusOr<introspect::v1::WhyReply> IntrospectClient::Why(
     const introspect::v1::WhyRequest& request) const {
-  return Ask<introspect::v1::WhyReply>(stubs_->introspect, &Introspect::Stub::Why, request, "why", target_);
+  return Ask<introspect::v1::WhyReply>(stubs_->introspect, &Introspect::Stub::Why, request, "why", peer_);
 }
 
 absl::StatusOr<Names> IntrospectClient::AllNames() const {
   ASSIGN_OR_RETURN(const auto reply,
                    Ask<introspect::v1::NamesReply>(stubs_->introspect, &Introspect::Stub::Names,
-                                                   introspect::v1::NamesRequest(), "names", target_));
+                                                   introspect::v1::NamesRequest(), "names", peer_));
   std::vector<NamedAddress> entries;
   for (const auto& named : reply.names()) {
     const auto address =
@@ -107,14 +114,14 @@ absl::Status IntrospectClient::Conntrack(
     const std::function<bool(const introspect::v1::ConntrackEntry&)>& visit) const {
   grpc::ClientContext context;
   const auto reader = stubs_->introspect.Conntrack(&context, request);
-  return Drain(context, *reader, visit, "conntrack", target_);
+  return Drain(context, *reader, visit, "conntrack", peer_);
 }
 
 absl::Status IntrospectClient::Flows(const observer::v1::FlowsRequest& request,
                                      const std::function<bool(const observer::v1::Flow&)>& visit) const {
   grpc::ClientContext context;
   const auto reader = stubs_->observer.Flows(&context, request);
-  return Drain(context, *reader, visit, "flows", target_);
+  return Drain(context, *reader, visit, "flows", peer_);
 }
 
 }  // namespace fairlead::cli

@@ -1,5 +1,5 @@
-// Questions to one agent or controller. Each call makes its own connection when needed and waits at most
-// a few seconds; messages as in api/introspect.proto and api/observer.proto.
+// Questions to one agent or controller. Each call makes its own connection when needed and waits only so
+// long; messages as in api/introspect.proto and api/observer.proto.
 #pragma once
 
 #include <functional>
@@ -14,15 +14,23 @@
 
 namespace fairlead::cli {
 
+struct Peer {
+  std::string target;  // "unix:/PATH" or HOST:PORT
+  std::string name;    // in messages; empty: the target
+  // Why nobody answers, where somebody else knows; "" else.
+  std::function<std::string()> trouble = [] { return std::string(); };
+  int timeout_ms = 5000;  // of a question that is no stream
+  int connect_timeout_ms = 1000;
+};
+
 class IntrospectClient {
  public:
-  // "unix:/PATH" or HOST:PORT.
-  explicit IntrospectClient(std::string target);
+  explicit IntrospectClient(std::string target)
+      : IntrospectClient(Peer{.target = std::move(target), .name = {}}) {}
+  explicit IntrospectClient(Peer peer);
   ~IntrospectClient();
   IntrospectClient(IntrospectClient&&) noexcept;
   IntrospectClient& operator=(IntrospectClient&&) noexcept;
-
-  const std::string& target() const { return target_; }
 
   absl::StatusOr<introspect::v1::StatusReply> Status() const;
   absl::StatusOr<introspect::v1::EndpointsReply> Endpoints() const;
@@ -39,7 +47,7 @@ class IntrospectClient {
  private:
   struct Stubs;
 
-  std::string target_;
+  Peer peer_;
   std::unique_ptr<Stubs> stubs_;
 };
 

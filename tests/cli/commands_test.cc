@@ -2,14 +2,21 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "api/introspect.grpc.pb.h"
 #include "api/observer.grpc.pb.h"
 #include "base/ip.h"
 #include "cli/commands/app.h"
+#include "cli/lab/process.h"
 
 namespace fairlead::cli {
 namespace {
@@ -165,6 +172,10 @@ class CommandTest : public testing::Test {
 
   Result Run(std::vector<const char*> args) {
     args.insert(args.begin(), {"fairlead", "--agent", target_.c_str()});
+    return RunProgram(args);
+  }
+  // args[0]: the name that it is called by.
+  static Result RunProgram(std::vector<const char*> args) {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
     const int exit_code = Main(static_cast<int>(args.size()), const_cast<char**>(args.data()));
@@ -248,6 +259,131 @@ TEST_F(CommandTest, JsonIsJsonAndHasNoColours) {
   }
   EXPECT_TRUE(nlohmann::json::accept(Run({"flows", "-o", "json"}).out));
   ::unsetenv("CLICOLOR_FORCE");
+}
+
+// Called as kubectl-fairlead, beside a kubectl that knows one cluster: its pods are those of PodList(), and
+// whoever runs something in them reaches the fake agent, through the real relay.
+class PluginTest : public CommandTest {
+ protected:
+  void SetUp() override {
+    CommandTest::SetUp();
+    folder_ = testing::TempDir() + "fairlead-plugin-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
+    path_ = ::getenv("PATH");
+    ::setenv("PATH", (folder_ + ":" + path_).c_str(), 1);
+    SetPods({{"agent", "fairlead-agent-a", "node-1", ""}});
+    std::ofstream script(folder_ + "/kubectl");
+    script << "#!/bin/sh\necho \"$*\" >> " << folder_ << "/asked\n"
+           << "case \"$*\" in\n"
+           << "  *agent-away*) echo 'error: container not found (\"agent\")' >&2; exit 1 ;;\n"
+           << "  *' relay '*) exec " << FAIRLEAD_BIN_DIR << "/fairlead relay " << target_.substr(5) << " ;;\n"
+           << "  *'get pods'*json*) cat " << folder_ << "/pods ;;\n"
+           << "  *previous*) echo 'previous terminated container not found' >&2; exit 1 ;;\n"
+           << "  *) echo \"answer to $*\" ;;\n"
+           << "esac\n";
+    script.close();
+    ::chmod((folder_ + "/kubectl").c_str(), 0700);
+  }
+  void TearDown() override {
+    ::setenv("PATH", path_.c_str(), 1);
+    std::filesystem::remove_all(folder_);
+  }
+
+  struct Pod {
+    std::string component, name, node, waiting;  // for what reason; "": it runs
+  };
+  void SetPods(const std::vector<Pod>& pods) {
+    using nlohmann::json;
+    json items = json::array();
+    for (const Pod& pod : pods) {
+      const json state = pod.waiting.empty() ? json{{"running", {{"startedAt", "now"}}}}
+                                             : json{{"waiting", {{"reason", pod.waiting}}}};
+      const json status = {{"ready", pod.waiting.empty()},
+                           {"state", state},
+                           {"lastState", {{"terminated", {{"message", "no bpffs here"}}}}}};
+      items.push_back({{"metadata",
+                        {{"name", pod.name},
+                         {"namespace", "kube-system"},
+                         {"labels", {{"app.kubernetes.io/component", pod.component}}}}},
+                       {"spec", {{"nodeName", pod.node}, {"containers", {{{"image", "fairlead:1"}}}}}},
+                       {"status", {{"phase", "Running"}, {"containerStatuses", {status}}}}});
+    }
+    std::ofstream(folder_ + "/pods") << json{{"items", items}}.dump();
+  }
+  std::string Asked() {
+    std::ifstream file(folder_ + "/asked");
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  Result RunPlugin(std::vector<const char*> args) {
+    args.insert(args.begin(), "/usr/local/bin/kubectl-fairlead");
+    return RunProgram(args);
+  }
+
+  std::string folder_, path_;
+};
+
+TEST_F(PluginTest, QuestionsReachTheAgentsThroughKubectl) {
+  const Result result = RunPlugin({"why", "shop/web", "shop/cart-0:8080", "--context", "east"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("allowed: it reaches shop/cart-0:8080"));
+  EXPECT_THAT(Asked(), HasSubstr("--context=east exec --stdin --namespace kube-system fairlead-agent-a"));
+}
+
+TEST_F(PluginTest, AnAgentThatIsDownIsNamedWithItsReasonAndTheOthersAnswer) {
+  SetPods({{"agent", "fairlead-agent-a", "node-1", ""},
+           {"agent", "fairlead-agent-b", "node-2", "CrashLoopBackOff"}});
+  const Result result = RunPlugin({"status"});
+  EXPECT_EQ(result.exit_code, kFailed);
+  EXPECT_THAT(result.out, HasSubstr("node-1"));
+  EXPECT_THAT(result.err, HasSubstr("status of node-2: fairlead-agent-b: CrashLoopBackOff: no bpffs here"));
+}
+
+TEST_F(PluginTest, WhatKubectlSaysIsTheReasonWhyNobodyAnswers) {
+  SetPods({{"agent", "agent-away", "node-1", ""}});
+  const Result result = RunPlugin({"status"});
+  EXPECT_EQ(result.exit_code, kFailed);
+  EXPECT_THAT(result.err, HasSubstr("status of node-1: error: container not found"));
+}
+
+TEST_F(PluginTest, AClusterWithoutFairleadIsToldHowToGetIt) {
+  SetPods({});
+  const Result result = RunPlugin({"status"});
+  EXPECT_EQ(result.exit_code, kFailed);
+  EXPECT_THAT(result.err, HasSubstr("helm install fairlead"));
+}
+
+TEST_F(PluginTest, SeveralNodesAreOneStream) {
+  SetPods({{"agent", "fairlead-agent-a", "node-1", ""}, {"agent", "fairlead-agent-b", "node-2", ""}});
+  for (const char* follow : {"--last=100", "--follow"}) {
+    const Result result = RunPlugin({"flows", follow, "-o", "json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2) << result.out;
+  }
+}
+
+TEST_F(PluginTest, ASysdumpHasWhatThereIsAndSaysWhatThereIsNot) {
+  SetPods({{"agent", "fairlead-agent-a", "node-1", ""},
+           {"agent", "agent-away", "node-2", "CrashLoopBackOff"},
+           {"controller", "fairlead-controller-x", "node-1", ""}});
+  const std::string file = folder_ + "/dump.tar.gz";
+  const Result result = RunPlugin({"sysdump", "--file", file.c_str()});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("*.error"));
+  const auto listed = lab::RunCommand(
+      {.argv = {"tar", "--list", "--gzip", "--file", file}, .env = lab::CurrentEnvironment()}, "", 10'000);
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  for (const char* there : {"/cluster/nodes.yaml\n", "/fairlead/agent/node-1/fairlead-agent-a/status.json\n",
+                            "/fairlead/agent/node-1/fairlead-agent-a/log-before.txt.error\n",
+                            "/fairlead/agent/node-2/agent-away/status.json.error\n",
+                            "/fairlead/controller/node-1/fairlead-controller-x/status.json\n"}) {
+    EXPECT_THAT(listed->out, HasSubstr(there));
+  }
+  EXPECT_THAT(Asked(), Not(HasSubstr("secret")));
+}
+
+TEST_F(PluginTest, LabsAreNoneOfItsBusiness) {
+  EXPECT_EQ(RunPlugin({"lab", "list"}).exit_code, kUsage);
+  EXPECT_THAT(RunPlugin({"--help"}).out, HasSubstr("\n  kubectl fairlead why shop/frontend-0 shop/cart:80"));
 }
 
 TEST_F(CommandTest, WrongCommandLinesAreUsageErrors) {
