@@ -20,8 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CHART = ROOT / "helm/fairlead"
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
-HELM = (os.environ.get("HELM") or shutil.which("helm") or
-        shutil.which("helm", path="/var/lib/fairlead-e2e/e2e/bin"))
+# Those that scripts/e2e has built.
+CACHED = pathlib.Path(os.environ.get("FAIRLEAD_CACHE", "/var/cache/fairlead")).glob("rig/programs/helm-*")
+HELM = os.environ.get("HELM") or shutil.which("helm", path=":".join([os.environ["PATH"], *map(str, CACHED)]))
 # What runs as root on a node: pod and container.
 ON_NODES = {("DaemonSet fairlead-agent", "agent"), ("DaemonSet fairlead-uninstall", "uninstall")}
 CAPABILITIES = {"BPF", "PERFMON", "NET_ADMIN", "SYS_ADMIN"}
@@ -226,13 +227,12 @@ class Rendered(unittest.TestCase):
         self.assertLess(weights["DaemonSet"], weights["Job"])
         self.assertFalse([d for d in render("uninstall.cleanNodes=false") if "uninstall" in d["metadata"]["name"]])
 
-    def test_controllers_know_the_options_that_they_are_given(self):
+    def test_programs_know_the_options_that_they_are_given(self):
+        sources = {"fairlead-agent": "agent", "fairlead-controller": "controller"}
         for where, pod in pod_specs(render(f'apiServers={json.dumps(["https://10.0.0.1:6443"])}')).items():
             for container in pod["containers"] + pod.get("initContainers", []):
                 program = container["command"][0].split("/")[-1]
-                if program != "fairlead-controller":
-                    continue
-                code = "".join(path.read_text() for path in (ROOT / "controller").rglob("*.cc"))
+                code = "".join(path.read_text() for path in (ROOT / sources[program]).rglob("*.cc"))
                 for argument in container["command"][1:] + container.get("args", []):
                     known = f'"{argument.split("=")[0]}"' in code
                     self.assertTrue(known, f"{where}: {program} does not know {argument}")
