@@ -15,7 +15,6 @@ constexpr uint32_t MaxEntries(MapId map) {
     case MapId::kConfig:
       return 1;
     case MapId::kEndpoint:
-      return FL_MAX_ENDPOINTS;
     case MapId::kPodDevice:
       return FL_MAX_ENDPOINTS;
     case MapId::kNode:

@@ -61,7 +61,7 @@ inline constexpr std::array kMapShapes = {
 #undef FAIRLEAD_TABLE_SHAPE
 };
 
-inline constexpr const MapShape& ShapeOf(MapId id) {
+constexpr const MapShape& ShapeOf(MapId id) {
   return kMapShapes[static_cast<size_t>(id)];
 }
 
