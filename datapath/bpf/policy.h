@@ -107,22 +107,30 @@ static __always_inline __u32 bit_count(__u64 word) {
   return (word * 0x0101010101010101) >> 56;
 }
 
-/* How many words of a row lie before that of `bit`, which is set in `summary`. */
-static __always_inline __u32 words_before(__u64 summary, __u32 bit) {
-  if (summary == ~0ull) return bit;
-  return bit_count(summary & ((1ull << (bit & 63)) - 1));
+/* Offset of the word that `bit` of the row's current summary word stands for; `first` is that of bit 0. A row
+ * without gaps, whose search is long, is not asked again for its summary. */
+static __always_inline __u32 word_of(const struct policy_question *q, __u32 row, __u32 first, bool full,
+                                     __u32 bit) {
+  if (full) return first + bit;
+  __u64 *summary = entry(&row_word, row + q->summary - 1);
+  return summary ? first + bit_count(*summary & ((1ull << (bit & 63)) - 1)) : FL_MAX_ROW_WORDS;
 }
 
 /* Goes on to the next summary word of both rows; false at their end. */
 static __always_inline bool next_summary(struct policy_question *q) {
   if (q->summary >= q->summary_count) return false;
+  if (q->summary) {
+    __u64 *peer = entry(&row_word, q->peer_row + q->summary - 1);
+    __u64 *port = entry(&row_word, q->port_row + q->summary - 1);
+    if (!peer || !port) return false;
+    q->peer_word += bit_count(*peer);
+    q->port_word += bit_count(*port);
+  }
   __u64 *peer = entry(&row_word, q->peer_row + q->summary);
   __u64 *port = entry(&row_word, q->port_row + q->summary);
   if (!peer || !port) return false;
-  q->peer_word += bit_count(q->peer_summary);
-  q->port_word += bit_count(q->port_summary);
-  q->peer_summary = *peer;
-  q->port_summary = *port;
+  q->peer_full = *peer == ~0ull;
+  q->port_full = *port == ~0ull;
   q->candidates = *peer & *port;
   q->summary++;
   return true;
@@ -139,8 +147,8 @@ static long match_step(__u32 i, struct match_search *s) {
   struct policy_question *q = s->q;
   if (!q->candidates) return next_summary(q) ? 0 : 1;
   __u32 bit = lowest_bit(q->candidates);
-  __u64 *peer = entry(&row_word, q->peer_word + words_before(q->peer_summary, bit));
-  __u64 *port = entry(&row_word, q->port_word + words_before(q->port_summary, bit));
+  __u64 *peer = entry(&row_word, word_of(q, q->peer_row, q->peer_word, q->peer_full, bit));
+  __u64 *port = entry(&row_word, word_of(q, q->port_row, q->port_word, q->port_full, bit));
   if (!peer || !port) return 1;
   __u64 both = *peer & *port;
   if (both) {
@@ -155,8 +163,6 @@ static long match_step(__u32 i, struct match_search *s) {
 static __always_inline __u32 first_match(struct policy_question *q, __u32 summary_count) {
   struct match_search s = {.q = q};
   q->candidates = 0;
-  q->peer_summary = 0;
-  q->port_summary = 0;
   q->peer_word = q->peer_row + summary_count;
   q->port_word = q->port_row + summary_count;
   q->summary = 0;

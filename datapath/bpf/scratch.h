@@ -24,13 +24,14 @@ struct policy_question {
   __u32 port_row;
   __u32 endpoint;  /* for the trace */
   __u32 class_map; /* enum fl_trace_map */
-  /* the search */
-  __u32 summary; /* index of the next summary word, of summary_count */
-  __u32 summary_count;
-  __u32 peer_word; /* offsets into "row_word": the first word that the current summary word tells of */
+  /* the search; small, for it lies on a stack */
+  __u8 summary; /* index of the next summary word, of summary_count */
+  __u8 summary_count;
+  __u8 peer_full; /* the current summary word of the peer's row has all bits */
+  __u8 port_full;
+  __u32 peer_word; /* offset into "row_word" of the first word that the current summary word tells of */
   __u32 port_word;
-  __u64 peer_summary; /* the current summary words */
-  __u64 port_summary;
+  __u32 pad;
   __u64 candidates; /* of the current 64 words those that are not zero in either row, still to be looked at */
 };
 
