@@ -1,6 +1,5 @@
 #include "controller/source/folder_source.h"
 
-#include <fcntl.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,13 +14,10 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
-#include "base/utf8.h"
-#include "base/yaml/value.h"
 
 namespace fairlead::controller {
 namespace {
@@ -37,36 +33,6 @@ bool IsManifestName(const std::string& name) {
 
 std::string PathOf(const std::string& folder, const std::string& name) {
   return absl::StrCat(folder, "/", name);
-}
-
-// A path as it is shown, which may be only in UTF-8.
-std::string Shown(const std::string& path) {
-  return IsUtf8(path) ? path : absl::CHexEscape(path);
-}
-
-// The file's text. O_NONBLOCK: a pipe in the folder must not hold everything up.
-absl::StatusOr<std::string> ReadText(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid()) return ErrnoError(errno, "open");
-  struct stat info{};
-  if (::fstat(fd.get(), &info) < 0) return ErrnoError(errno, "stat");
-  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError("is no ordinary file");
-  std::string text;
-  std::array<char, 65536> buffer{};
-  while (text.size() <= kMaxFileBytes) {
-    ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrnoError(errno, "read");
-    if (got == 0) break;
-    text.append(buffer.data(), static_cast<size_t>(got));
-  }
-  return text;
-}
-
-Manifest Unreadable(const std::string& path, const std::string& message) {
-  Manifest manifest;
-  manifest.unreadable = Rejection{Shown(path), {Shown(path), 1}, message};
-  return manifest;
 }
 
 }  // namespace
@@ -95,7 +61,12 @@ absl::StatusOr<std::unique_ptr<FolderSource>> FolderSource::Open(const std::vect
     return absl::UnavailableError(
         absl::StrCat("watch ", source->lost_.begin()->first, ": ", source->lost_.begin()->second));
   }
-  for (const std::string& folder : source->folders_) source->Rescan(folder);
+  // Nobody is served before everything has been read once.
+  for (const std::string& folder : source->folders_) {
+    std::vector<ManifestReader::File> files;
+    for (const std::string& path : source->Rescan(folder)) files.push_back({path, ReadManifestFile(path)});
+    source->Take(std::move(files));
+  }
   source->Advance();
   RETURN_IF_ERROR(loop->Watch(source->inotify_.get(), [raw = source.get()] { raw->OnInotify(); }));
   return source;
@@ -103,7 +74,7 @@ absl::StatusOr<std::unique_ptr<FolderSource>> FolderSource::Open(const std::vect
 
 FolderSource::FolderSource(const std::vector<std::string>& folders, const Clock& clock, EventLoop* loop,
                            std::function<void()> changed, UniqueFd inotify)
-    : clock_(clock), loop_(loop), changed_(std::move(changed)), inotify_(std::move(inotify)) {
+    : clock_(clock), loop_(loop), changed_(std::move(changed)), inotify_(std::move(inotify)), reader_(loop) {
   for (std::string folder : folders) {
     while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
     if (std::find(folders_.begin(), folders_.end(), folder) == folders_.end()) folders_.push_back(folder);
@@ -135,34 +106,41 @@ void FolderSource::RewatchLater() {
 
 void FolderSource::RewatchLost() {
   const std::map<std::string, std::string> lost = lost_;
-  bool found = false;
+  std::vector<std::string> found;
+  bool any = false;
   for (const auto& [folder, reason] : lost) {
     WatchFolder(folder);
     if (lost_.count(folder) > 0) continue;
-    Rescan(folder);
-    found = true;
+    const std::vector<std::string> paths = Rescan(folder);
+    found.insert(found.end(), paths.begin(), paths.end());
+    any = true;
   }
-  if (found) {
+  if (any) ReadAndTell(std::move(found), {}, 0);
+}
+
+void FolderSource::Take(std::vector<ManifestReader::File> files) {
+  for (ManifestReader::File& file : files) {
+    // Its going has an event of its own.
+    if (file.manifest) inventory_.SetFile(ShownPath(file.path), *std::move(file.manifest));
+  }
+}
+
+void FolderSource::ReadAndTell(std::vector<std::string> paths, std::vector<std::string> gone,
+                               uint64_t watermark) {
+  reader_.Read(std::move(paths), [this, gone = std::move(gone), watermark](auto files) {
+    Take(std::move(files));
+    for (const std::string& path : gone) {
+      if (::access(path.c_str(), F_OK) == 0) continue;  // it is back, and its event under way
+      inventory_.RemoveFile(ShownPath(path));
+      for (auto& [folder, seen] : seen_) seen.erase(path);
+    }
+    watermark_ = std::max(watermark_, watermark);
     Advance();
     changed_();
-  }
+  });
 }
 
-void FolderSource::ReadFile(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadText(path);
-  if (absl::IsNotFound(text.status())) return;  // its going has an event of its own
-  if (!text.ok()) {
-    inventory_.SetFile(Shown(path),
-                       Unreadable(path, absl::StrCat("cannot be read: ", text.status().message())));
-  } else if (text->empty()) {
-    // What a writer leaves that was cut off: to take it for "no objects" would lift every policy.
-    inventory_.SetFile(Shown(path), Unreadable(path, "is empty; delete the file to remove its objects"));
-  } else {
-    inventory_.SetFile(Shown(path), ReadManifest(Shown(path), *text));
-  }
-}
-
-void FolderSource::Rescan(const std::string& folder) {
+std::vector<std::string> FolderSource::Rescan(const std::string& folder) {
   std::error_code error;
   std::set<std::string> now;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -172,15 +150,20 @@ void FolderSource::Rescan(const std::string& folder) {
   }
   if (error) {
     lost_[folder] = error.message();
-    return;
+    return {};
   }
   std::set<std::string>& seen = seen_[folder];
-  for (const std::string& path : now) ReadFile(path);
   for (const std::string& path : seen) {
     if (now.count(path) == 0) changes_.OnGone(path, clock_.MonotonicNs());
   }
   seen.insert(now.begin(), now.end());
   Schedule();
+  return {now.begin(), now.end()};
+}
+
+bool FolderSource::Settled() {
+  OnInotify();
+  return !changes_.NextNs() && reader_.idle();
 }
 
 void FolderSource::OnInotify() {
@@ -254,24 +237,20 @@ void FolderSource::Schedule() {
 }
 
 void FolderSource::TakeDue() {
-  const std::vector<FolderChanges::Due> all = changes_.TakeDue(clock_.MonotonicNs());
-  for (const FolderChanges::Due& due : all) {
-    if (due.action == FolderChanges::Action::kRead) {
-      ReadFile(due.file);
-    } else if (::access(due.file.c_str(), F_OK) != 0) {  // else it is back, and its event under way
-      inventory_.RemoveFile(Shown(due.file));
-      for (auto& [folder, paths] : seen_) paths.erase(due.file);
-    }
+  std::vector<std::string> written;
+  std::vector<std::string> gone;
+  for (FolderChanges::Due& due : changes_.TakeDue(clock_.MonotonicNs())) {
+    (due.action == FolderChanges::Action::kRead ? written : gone).push_back(std::move(due.file));
   }
   Schedule();
-  if (all.empty()) return;
-  Advance();
-  changed_();
+  if (!written.empty() || !gone.empty()) ReadAndTell(std::move(written), std::move(gone), 0);
 }
 
 void FolderSource::Advance() {
   objects_ = inventory_.Objects();
-  watermark_ = std::max(watermark_ + 1, static_cast<uint64_t>(std::max<int64_t>(clock_.WallNs(), 0)) / 1000);
+  // Who has written a file waits for a watermark that is later: it must not be another file's.
+  const int64_t now_us = std::max<int64_t>(clock_.WallNs(), 0) / 1000;
+  watermark_ = std::max(watermark_ + 1, Settled() ? static_cast<uint64_t>(now_us) : 0);
 }
 
 std::vector<std::string> FolderSource::Lost() const {
@@ -289,11 +268,14 @@ std::string FolderSource::Describe() const {
 }
 
 void FolderSource::CatchUpWith(uint64_t watermark) {
-  if (watermark <= watermark_) return;
-  for (const std::string& folder : folders_) Rescan(folder);
-  watermark_ = watermark;
-  Advance();
-  changed_();
+  if (watermark <= std::max(watermark_, catching_up_with_)) return;
+  catching_up_with_ = watermark;
+  std::vector<std::string> paths;
+  for (const std::string& folder : folders_) {
+    const std::vector<std::string> there = Rescan(folder);
+    paths.insert(paths.end(), there.begin(), there.end());
+  }
+  ReadAndTell(std::move(paths), {}, watermark);
 }
 
 }  // namespace fairlead::controller

@@ -1,5 +1,6 @@
 // Folders of manifests as a source of objects: read once, then watched with inotify. Stands in for
-// the API server. Folders are flat; files are *.yaml, *.yml and *.json, hidden ones left out.
+// the API server. Folders are flat; files are *.yaml, *.yml and *.json, hidden ones left out. Big files are
+// read on a thread of their own (manifest_reader.h): what they were stays in force until they are read.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "base/unique_fd.h"
 #include "controller/model/inventory.h"
 #include "controller/source/folder_changes.h"
+#include "controller/source/manifest_reader.h"
 #include "controller/source/object_source.h"
 
 namespace fairlead::controller {
@@ -32,7 +34,7 @@ class FolderSource : public ObjectSource {
   bool synced() const override { return true; }
   const std::map<ObjectKey, Object>& objects() const override { return objects_; }
   std::vector<Rejection> Rejections() const override { return inventory_.Rejections(); }
-  // Microseconds since 1970 when the newest change was taken in.
+  // Microseconds since 1970 when the newest change was taken in and no other was waiting.
   uint64_t watermark() const override { return watermark_; }
   void CatchUpWith(uint64_t watermark) override;
   std::vector<std::string> Lost() const override;
@@ -45,10 +47,15 @@ class FolderSource : public ObjectSource {
   void WatchFolder(const std::string& folder);
   void RewatchLater();
   void RewatchLost();
-  void Rescan(const std::string& folder);
-  void ReadFile(const std::string& path);
+  // The files of the folder as it is now; those that are gone since the last time are dropped later.
+  std::vector<std::string> Rescan(const std::string& folder);
+  void Take(std::vector<ManifestReader::File> files);
+  // Reads `paths`, then drops those of `gone` that still are, and tells; goes at least as far as `watermark`.
+  void ReadAndTell(std::vector<std::string> paths, std::vector<std::string> gone, uint64_t watermark);
   void OnInotify();
   void OnEvent(const std::string& folder, uint32_t mask, const std::string& name);
+  // Everything that had been written when this is called has been taken in.
+  bool Settled();
   void Schedule();
   void TakeDue();
   void Advance();
@@ -65,7 +72,8 @@ class FolderSource : public ObjectSource {
   Inventory inventory_;
   std::map<ObjectKey, Object> objects_;  // of the inventory, as of `watermark_`
   FolderChanges changes_;
-  uint64_t watermark_ = 0;
+  uint64_t watermark_ = 0, catching_up_with_ = 0;
+  ManifestReader reader_;
 };
 
 }  // namespace fairlead::controller

@@ -82,6 +82,20 @@ class FolderSourceTest : public ::testing::Test {
     return history_;
   }
 
+  // What is in force when the watermark says for the first time that it covers `wall_us`.
+  std::set<std::string> NamesAsOf(uint64_t wall_us) {
+    std::set<std::string> names;
+    bool reached = false;
+    while (!reached) {
+      reached = *loop_->Call<bool>(std::chrono::seconds(60), [&] {
+        if (source_->watermark() < wall_us) return false;
+        for (const auto& [key, object] : source_->objects()) names.insert(key.name);
+        return true;
+      });
+    }
+    return names;
+  }
+
   ScratchFolder folder_;
   HeldClock clock_;
 
@@ -233,6 +247,63 @@ TEST_F(FolderSourceTest, FolderThatIsNotThereIsAnErrorAtStart) {
   EXPECT_TRUE(absl::IsNotFound(open(folder_ / "none")));
   folder_.Write("file", "");
   EXPECT_THAT(std::string(open(folder_ / "file").message()), HasSubstr("is no folder"));
+}
+
+// Who has written a file waits for such a watermark (fairlead lab apply).
+TEST_F(FolderSourceTest, AWatermarkCoversAllThatWasWrittenBefore) {
+  Open();
+  std::string big;
+  for (int i = 0; i < 500; ++i) absl::StrAppend(&big, Namespace(absl::StrCat("b", i)));
+  ASSERT_GT(big.size(), ManifestReader::kShort);
+  for (int round = 0; round < 5; ++round) {
+    folder_.Put("big.yaml", big + Namespace(absl::StrCat("round", round)));
+    const auto written_us = static_cast<uint64_t>(SystemClock().WallNs() / 1000);
+    folder_.Put("small.yaml", Namespace(absl::StrCat("small", round)));
+    EXPECT_EQ(NamesAsOf(written_us).count(absl::StrCat("round", round)), 1U) << round;
+  }
+}
+
+TEST(ManifestReader, ReadsWhatIsBigElsewhereAndKeepsTheOrder) {
+  ScratchFolder folder;
+  std::string big;
+  for (int i = 0; i < 500; ++i) absl::StrAppend(&big, Namespace(absl::StrCat("b", i)));
+  folder.Put("big.yaml", big);
+  folder.Put("small.yaml", Namespace("a"));
+  auto loop = *EventLoop::Create();
+  ManifestReader reader(loop.get());
+  std::vector<std::string> read;
+  auto note = [&](const std::vector<ManifestReader::File>& files) {
+    for (const ManifestReader::File& file : files) {
+      read.push_back(absl::StrCat(std::filesystem::path(file.path).filename().string(), " ",
+                                  file.manifest ? file.manifest->entries.size() : 0));
+    }
+    if (read.size() == 4) loop->Stop();
+  };
+  reader.Read({folder / "small.yaml"}, note);
+  EXPECT_THAT(read, ElementsAre("small.yaml 1"));
+  // The loop's thread is this one: what it does not run is not done by it.
+  reader.Read({folder / "big.yaml"}, note);
+  reader.Read({folder / "small.yaml", folder / "none.yaml"}, note);
+  EXPECT_THAT(read, ElementsAre("small.yaml 1"));
+  EXPECT_FALSE(reader.idle());
+  loop->Run();
+  EXPECT_THAT(read, ElementsAre("small.yaml 1", "big.yaml 500", "small.yaml 1", "none.yaml 0"));
+  EXPECT_TRUE(reader.idle());
+}
+
+TEST(ManifestReader, EndsWhileItReads) {
+  ScratchFolder folder;
+  std::string big;
+  for (int i = 0; i < 500; ++i) absl::StrAppend(&big, Namespace(absl::StrCat("b", i)));
+  folder.Put("big.yaml", big);
+  auto loop = *EventLoop::Create();
+  bool called = false;
+  {
+    ManifestReader reader(loop.get());
+    reader.Read({folder / "big.yaml"}, [&](const auto&) { called = true; });
+  }
+  loop->Drain();
+  EXPECT_FALSE(called);
 }
 
 TEST(FolderChanges, WaitLongerForWhatIsGone) {
