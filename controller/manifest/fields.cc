@@ -37,6 +37,10 @@ void Problems::Add(int line, const std::string& field, const std::string& messag
   if (list_.size() < kMaxProblems) list_.push_back({line, field, message});
 }
 
+void Problems::Remark(int line, const std::string& field, const std::string& message) {
+  if (remarks_.size() < kMaxProblems) remarks_.push_back({line, field, message});
+}
+
 std::string NearestWord(const std::string& word, const std::set<std::string>& candidates) {
   if (word.size() > kMaxHintedKey) return "";
   if (word.size() >= 3) {
@@ -194,6 +198,16 @@ std::map<std::string, std::string> Fields::StringMap(const std::string& key) {
 
 void Fields::KnownButUnused(std::initializer_list<const char*> keys) {
   known_.insert(keys.begin(), keys.end());
+}
+
+void Fields::Unserved(const std::string& key, const std::string& message) {
+  std::optional<At> at = Find(key);
+  if (!at) return;
+  const Value& value = *at->value;
+  const bool asks = value.type == Value::Type::kList  ? !value.items.empty()
+                    : value.type == Value::Type::kMap ? !value.fields.empty()
+                                                      : !value.text.empty();
+  if (asks) problems_->Remark(value.line, at->path, message);
 }
 
 void Fields::Finish() {

@@ -30,11 +30,15 @@ struct Problem {
 class Problems {
  public:
   void Add(int line, const std::string& field, const std::string& message);
+  // No problem: the object is taken, but not everything that it asks for is done.
+  void Remark(int line, const std::string& field, const std::string& message);
   bool empty() const { return list_.empty(); }
   const std::vector<Problem>& list() const { return list_; }
+  const std::vector<Problem>& remarks() const { return remarks_; }
 
  private:
   std::vector<Problem> list_;
+  std::vector<Problem> remarks_;
 };
 
 // A field that was found: its value and where it is.
@@ -67,6 +71,9 @@ class Fields {
 
   // Keys of the API that nothing here depends on.
   void KnownButUnused(std::initializer_list<const char*> keys);
+  // A key of the API that something would depend on, if it were done here: `message` says what happens
+  // instead. An empty list or string asks for nothing.
+  void Unserved(const std::string& key, const std::string& message);
   void Finish();
 
   bool Has(const std::string& key) const;

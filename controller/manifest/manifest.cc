@@ -114,7 +114,12 @@ ManifestEntry ReadObject(const std::string& kind, bool cluster_scoped, const Whe
 
   ManifestEntry entry;
   entry.key = KeyOf(value, kind, cluster_scoped);
-  if (problems.empty()) entry.object = Object{*entry.key, where, std::move(body)};
+  if (problems.empty()) {
+    entry.object = Object{*entry.key, where, std::move(body), {}};
+    for (const Problem& remark : problems.remarks()) {
+      entry.object->remarks.push_back({remark.line, absl::StrCat(remark.field, ": ", remark.message)});
+    }
+  }
   for (const Problem& problem : problems.list()) {
     entry.rejections.push_back({entry.key ? entry.key->ToString() : absl::StrCat(kind, " in ", where.file),
                                 {where.file, problem.line},

@@ -32,6 +32,14 @@ struct Where {
   std::string ToString() const;  // "shop.yaml:12"
 };
 
+// What an object asks for and does not get here, though it is in force.
+struct Remark {
+  int line = 1;
+  std::string message;  // "spec.externalIPs: is not served; ..."
+
+  bool operator==(const Remark&) const = default;
+};
+
 struct NamespaceObject {
   policy::Labels labels;
 
@@ -167,6 +175,7 @@ struct Object {
   ObjectKey key;
   Where where;
   ObjectBody body;
+  std::vector<Remark> remarks;
 };
 
 }  // namespace fairlead::controller

@@ -145,6 +145,31 @@ void ReadAffinity(Fields& spec, ServiceObject* service, Problems* problems) {
   if (affinity) service->affinity_seconds = static_cast<uint32_t>(seconds);
 }
 
+// What the API has and nothing here does: said, for a client would wait for it in vain.
+void ReadUnserved(Fields& spec, const std::string& type, Problems* problems) {
+  spec.Unserved("externalIPs",
+                "is not served: these addresses lead nowhere; use the cluster IP or a node port");
+  spec.Unserved("loadBalancerSourceRanges",
+                "is not enforced: every client that a NetworkPolicy does not refuse is served");
+  spec.Unserved("loadBalancerIP", "is not served; the Service is reached at its cluster IPs and node ports");
+  spec.Unserved("healthCheckNodePort", "is not served: nothing answers on this port");
+  spec.Unserved("trafficDistribution", "is not looked at: all ready backends are chosen alike");
+  spec.Unserved("topologyKeys", "is not looked at: all ready backends are chosen alike");
+  if (type == "LoadBalancer") {
+    std::optional<At> at = spec.Find("type");
+    problems->Remark(
+        at->value->line, at->path,
+        "is LoadBalancer: nothing here gives it a load balancer's address; it is served as NodePort");
+    if (!spec.Bool("allocateLoadBalancerNodePorts").value_or(true)) {
+      spec.Unserved("allocateLoadBalancerNodePorts", "is not looked at: node ports are given all the same");
+    }
+  }
+  if (type == "ExternalName") {
+    spec.Unserved("externalName", "is a matter of DNS, which Fairlead does not serve");
+  }
+  spec.KnownButUnused({"allocateLoadBalancerNodePorts", "externalName", "loadBalancerClass"});
+}
+
 }  // namespace
 
 ServiceObject ReadService(Fields& object, const Metadata& metadata, Problems* problems) {
@@ -177,9 +202,7 @@ ServiceObject ReadService(Fields& object, const Metadata& metadata, Problems* pr
   }
   service.internal_local = spec.OneOf("internalTrafficPolicy", {"Cluster", "Local"}, "Cluster") == "Local";
   service.publish_not_ready = spec.Bool("publishNotReadyAddresses").value_or(false);
-  spec.KnownButUnused({"allocateLoadBalancerNodePorts", "externalIPs", "externalName", "healthCheckNodePort",
-                       "loadBalancerClass", "loadBalancerIP", "loadBalancerSourceRanges", "topologyKeys",
-                       "trafficDistribution"});
+  ReadUnserved(spec, type, problems);
   spec.Finish();
   return service;
 }

@@ -11,6 +11,18 @@
 #include "spdlog/spdlog.h"
 
 namespace fairlead::controller {
+namespace {
+
+// Logs those of `now` that are not in `logged`, and makes that `now`; both are sorted.
+void LogNew(const char* prefix, std::vector<Rejection> now, std::vector<Rejection>* logged) {
+  for (const Rejection& one : now) {
+    if (std::binary_search(logged->begin(), logged->end(), one)) continue;
+    spdlog::warn("{}{} ({}): {}", prefix, one.object, one.where.ToString(), one.message);
+  }
+  *logged = std::move(now);
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Controller>> Controller::Open(const std::vector<std::string>& folders,
                                                              const ClusterSettings& settings,
@@ -40,12 +52,8 @@ void Controller::Begin() {
 
 void Controller::TakeIn() {
   hub_.SetObjects(source_->objects(), source_->watermark());
-  std::vector<Rejection> rejections = Rejections();
-  for (const Rejection& rejection : rejections) {
-    if (std::binary_search(logged_.begin(), logged_.end(), rejection)) continue;
-    spdlog::warn("refused {} ({}): {}", rejection.object, rejection.where.ToString(), rejection.message);
-  }
-  logged_ = std::move(rejections);
+  LogNew("refused ", Rejections(), &logged_);
+  LogNew("", Remarks(), &logged_remarks_);
   // A watcher may give its id back while it runs.
   const std::map<uint64_t, std::function<void()>> watchers = watchers_;
   for (const auto& [id, callback] : watchers) callback();
@@ -55,6 +63,17 @@ std::vector<Rejection> Controller::Rejections() const {
   std::vector<Rejection> all = source_->Rejections();
   const std::vector<Rejection>& resolved = store_.cluster().rejections;
   all.insert(all.end(), resolved.begin(), resolved.end());
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+std::vector<Rejection> Controller::Remarks() const {
+  std::vector<Rejection> all;
+  for (const auto& [key, object] : source_->objects()) {
+    for (const Remark& remark : object.remarks) {
+      all.push_back({key.ToString(), {object.where.file, remark.line}, remark.message});
+    }
+  }
   std::sort(all.begin(), all.end());
   return all;
 }

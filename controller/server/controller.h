@@ -38,6 +38,9 @@ class Controller {
   // Everything that is refused at the moment, with the reason, in the order of files and lines.
   std::vector<Rejection> Rejections() const;
 
+  // What objects in force ask for and do not get, in the same order.
+  std::vector<Rejection> Remarks() const;
+
   // `callback` runs after every change of the source, until its id is given back.
   uint64_t OnChange(std::function<void()> callback);
   void StopOnChange(uint64_t id) { watchers_.erase(id); }
@@ -50,7 +53,7 @@ class Controller {
   Store store_;
   Hub hub_;
   std::unique_ptr<ObjectSource> source_;
-  std::vector<Rejection> logged_;  // said already
+  std::vector<Rejection> logged_, logged_remarks_;  // said already
   std::map<uint64_t, std::function<void()>> watchers_;
   uint64_t last_watcher_ = 0;
 };

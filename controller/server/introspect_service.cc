@@ -63,6 +63,10 @@ void FillStatus(const Controller& controller, const ClusterIdentity* identity, p
                                                 " rules deny everything: ", absl::StrJoin(oversized, ", ")),
                reply);
   if (identity != nullptr) AddCertificates(*identity, reply);
+  std::vector<std::string> unserved;
+  for (const Rejection& remark : controller.Remarks())
+    unserved.push_back(absl::StrCat(remark.object, " (", remark.where.ToString(), ") ", remark.message));
+  AddCondition("FieldsServed", unserved.empty(), absl::StrJoin(unserved, "; "), reply);
   for (const Rejection& rejection : rejections) {
     pb::RejectedObject* rejected = reply->add_rejected();
     rejected->set_object(rejection.object);

@@ -103,7 +103,10 @@ void KubernetesSource::Put(ManifestEntry entry) {
   }
   dirty_ = rejections_.erase(*entry.key) > 0 || dirty_;
   // Most changes of a pod or node (heartbeats, conditions) are of no interest here.
-  if (old != objects_.end() && old->second.body == entry.object->body) return;
+  if (old != objects_.end() && old->second.body == entry.object->body &&
+      old->second.remarks == entry.object->remarks) {
+    return;
+  }
   objects_.insert_or_assign(*entry.key, *std::move(entry.object));
   dirty_ = true;
 }

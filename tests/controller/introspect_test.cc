@@ -73,6 +73,23 @@ TEST_F(IntrospectTest, StatusNamesWhatIsRefusedWithItsPlaceAndReason) {
   EXPECT_EQ(StatusWhen([](const auto& reply) { return reply.rejected_size() == 0; }).rejected_size(), 0);
 }
 
+TEST_F(IntrospectTest, StatusNamesWhatIsInForceAndNotServed) {
+  const auto unserved = [](const pb::StatusReply& reply) -> std::string {
+    for (const pb::Condition& condition : reply.conditions()) {
+      if (condition.type() == "FieldsServed" && !condition.ok()) return condition.message();
+    }
+    return "";
+  };
+  EXPECT_EQ(unserved(Status()), "");
+  folder_.Put("shop.yaml", PodYaml("web-1", "n1") + ServiceYaml("web") +
+                               "---\napiVersion: v1\nkind: Service\nmetadata: {name: out, namespace: shop}\n"
+                               "spec:\n  externalIPs: [192.0.2.1]\n  ports: [{port: 80}]\n");
+  pb::StatusReply status = StatusWhen([&](const auto& reply) { return !unserved(reply).empty(); });
+  EXPECT_THAT(unserved(status), HasSubstr("Service shop/out ("));
+  EXPECT_THAT(unserved(status), HasSubstr("shop.yaml:18) spec.externalIPs: is not served"));
+  EXPECT_EQ(status.rejected_size(), 0);
+}
+
 TEST_F(IntrospectTest, StatusShowsAgentsAndWhatTheyRefuse) {
   TestAgent agent(controller_->Connect(), "n1");
   agent.Hello();

@@ -12,6 +12,7 @@ namespace fairlead::controller {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct RefusedCase {
   const char* name;
@@ -361,6 +362,27 @@ TEST(ServiceManifest, ReadsWhatDecidesOnTraffic) {
   EXPECT_EQ(std::get<std::string>(service.ports[0].target), "http");
   EXPECT_EQ(service.ports[0].node_port, 30080);
   EXPECT_EQ(std::get<uint16_t>(service.ports[1].target), 53);
+}
+
+// A field that is accepted and does nothing would be waited for in vain.
+TEST(ServiceManifest, SaysWhatItAsksForAndDoesNotGet) {
+  Manifest manifest = ReadManifest("m.yaml", SERVICE
+                                   "  type: LoadBalancer\n  selector: {app: web}\n"
+                                   "  externalIPs: [192.0.2.1]\n  loadBalancerSourceRanges: [192.0.2.0/24]\n"
+                                   "  loadBalancerIP: \"\"\n  topologyKeys: []\n"
+                                   "  trafficDistribution: PreferClose\n  ports: [{port: 80}]\n");
+  ASSERT_EQ(manifest.entries.size(), 1U);
+  EXPECT_TRUE(manifest.entries[0].rejections.empty());
+  ASSERT_TRUE(manifest.entries[0].object);
+  std::string said;
+  for (const Remark& remark : manifest.entries[0].object->remarks)
+    absl::StrAppend(&said, remark.line, " ", remark.message, "\n");
+  EXPECT_THAT(said, HasSubstr("7 spec.externalIPs: is not served"));
+  EXPECT_THAT(said, HasSubstr("8 spec.loadBalancerSourceRanges: is not enforced"));
+  EXPECT_THAT(said, HasSubstr("11 spec.trafficDistribution: is not looked at"));
+  EXPECT_THAT(said, HasSubstr("5 spec.type: is LoadBalancer"));
+  EXPECT_THAT(said, Not(HasSubstr("loadBalancerIP")));
+  EXPECT_THAT(said, Not(HasSubstr("topologyKeys")));
 }
 
 TEST(NamespaceManifest, CarriesTheLabelThatTheApiServerGives) {
