@@ -16,7 +16,10 @@ GLOBAL int parse_quoted(struct __sk_buff *ctx, struct packet *p) {
   if (reason) return reason;
   if (n.fragment == FRAGMENT_LATER) return FL_REASON_ICMP_UNRELATED;
   struct {
-    struct ports ports;
+    union {
+      struct ports ports;
+      __u8 icmp_type;
+    };
     __be16 id;
     __be16 sequence;
   } head = {};
@@ -30,6 +33,8 @@ GLOBAL int parse_quoted(struct __sk_buff *ctx, struct packet *p) {
     p->tuple.source_port = head.ports.destination;
     p->tuple.destination_port = head.ports.source;
   } else if (n.protocol == PROTOCOL_ICMP || n.protocol == PROTOCOL_ICMPV6) {
+    /* Nobody answers an error by an error (RFC 1122, 3.2.2; RFC 4443, 2.4). */
+    if (icmp_is_error(p->is_v6, head.icmp_type)) return FL_REASON_ICMP_UNRELATED;
     p->tuple.source_port = head.id;
     p->tuple.destination_port = head.id;
   }

@@ -52,6 +52,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *ctx, __u32 l3, bool quot
   n->fragment = offset & 0x1fff ? FRAGMENT_LATER : offset & 0x2000 ? FRAGMENT_FIRST : FRAGMENT_NONE;
   n->fragment_id = ip.id;
   n->fragment_offset = (offset & 0x1fff) * 8;
+  if (n->fragment_offset && n->fragment_offset + total - header > 0xffff) return FL_REASON_MALFORMED;
   n->dont_fragment = !!(offset & 0x4000);
   return FL_REASON_FORWARDED;
 }
@@ -78,7 +79,9 @@ static __always_inline int skip_extension(struct __sk_buff *ctx, struct network 
   }
   n->protocol = header.next;
   n->l4 += size;
-  return n->l4 > n->end ? FL_REASON_MALFORMED : FL_REASON_FORWARDED;
+  if (n->l4 > n->end) return FL_REASON_MALFORMED;
+  bool beyond = n->fragment_offset && n->fragment_offset + (n->end - n->l4) > 0xffff;
+  return beyond ? FL_REASON_MALFORMED : FL_REASON_FORWARDED;
 }
 
 static __always_inline bool is_extension(__u8 next) {

@@ -8,6 +8,8 @@
 
 #define ICMP_ECHO_REPLY 0
 #define ICMP_UNREACHABLE 3
+#define ICMP_SOURCE_QUENCH 4
+#define ICMP_REDIRECT 5
 #define ICMP_ECHO 8
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETER_PROBLEM 12
@@ -30,9 +32,11 @@ struct ports {
   __be16 destination;
 };
 
+/* What quotes a packet: passes with the connection of that packet only. */
 static __always_inline bool icmp_is_error(bool is_v6, __u8 type) {
   if (is_v6) return type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER_PROBLEM;
-  return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
+  return (type >= ICMP_UNREACHABLE && type <= ICMP_REDIRECT) || type == ICMP_TIME_EXCEEDED ||
+         type == ICMP_PARAMETER_PROBLEM;
 }
 
 static __always_inline int parse_icmp(struct __sk_buff *ctx, struct packet *p, __u32 end) {

@@ -25,6 +25,22 @@ class ConnectionTest : public PacketTest {
 };
 PACKET_TEST_BOTH_FAMILIES(ConnectionTest);
 
+// Also where the pods exchange ICMP without ports, which the quoted error would pass for.
+TEST_P(ConnectionTest, AnErrorAboutAnErrorBelongsToNothing) {
+  const uint8_t odd = ipv6() ? 139 : 13;
+  EXPECT_TRUE(DeliveredTo(world.b(), world.FromPod(world.a(), Ip{a(), b()} / IcmpError{odd, odd})));
+  const Bytes about = (Ip{b(), a()} / IcmpError{.quoted = (Ip{a(), b()} / Udp{1, 2}).Build()}).Build();
+  EXPECT_TRUE(DroppedFor(FL_REASON_ICMP_UNRELATED,
+                         world.FromPod(world.a(), Ip{a(), b()} / IcmpError{.quoted = about})));
+}
+
+TEST_P(ConnectionTest, ARedirectIsJudgedAsAnError) {
+  if (ipv6()) return;  // neighbour discovery has its own, which no pod may send
+  const Bytes quoted = (Ip{b(), a()} / Udp{80, 1234}).Build();
+  EXPECT_TRUE(DroppedFor(FL_REASON_ICMP_UNRELATED,
+                         world.FromPod(world.a(), Ip{a(), b()} / IcmpError{.type_v4 = 5, .quoted = quoted})));
+}
+
 TEST_P(ConnectionTest, RepliesNeedNoRule) {
   ForbidIngressTo(world.a());
   ASSERT_TRUE(DeliveredTo(world.b(), world.FromPod(world.a(), Ip{a(), b()} / Tcp{1234, 80})));

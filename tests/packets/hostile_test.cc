@@ -85,6 +85,15 @@ TEST_P(HostileTest, OtherEthertypesAreRefused) {
   }
 }
 
+TEST_P(HostileTest, AFragmentBeyondTheLongestPacketIsMalformed) {
+  Ip last{a(), b()};
+  last.fragment_offset = 65528;
+  last.protocol = 17;
+  EXPECT_TRUE(DroppedFor(FL_REASON_MALFORMED, world.FromPod(world.a(), last / Payload(8))));
+  last.fragment_offset = 65520;
+  EXPECT_TRUE(DroppedFor(FL_REASON_FRAGMENT, world.FromPod(world.a(), last / Payload(8))));
+}
+
 TEST_P(HostileTest, RandomDamageIsSurvived) {
   world.compare_frames = false;
   std::mt19937 random(GetParam() ? 6 : 4);
