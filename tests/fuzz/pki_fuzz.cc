@@ -1,5 +1,5 @@
-// A certificate request from anybody: refused, or its key is one that a certificate can be signed for. And the
-// same bytes as certificates and as a key.
+// A certificate request from anybody: refused, or its key is one that a certificate can be signed for. And
+// the same bytes as certificates and as a key.
 #include <cstdint>
 #include <cstdlib>
 
