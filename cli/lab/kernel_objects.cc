@@ -30,6 +30,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr size_t kLabBytes = 256 << 20;
+
 struct Mount {
   std::string dir;
   std::string type;
@@ -105,12 +107,18 @@ absl::Status RemoveNetns(const std::string& path) {
 }
 
 absl::Status MountSharedTmpfs(const std::string& dir) {
-  RETURN_IF_ERROR(MakeFolder(dir));
-  if (::mount("fairlead-lab", dir.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=256m") != 0) {
-    return ErrnoError(errno, absl::StrCat("mount a tmpfs at ", dir));
-  }
+  RETURN_IF_ERROR(MountTmpfs(dir, kLabBytes));
   if (::mount(nullptr, dir.c_str(), nullptr, MS_SHARED, nullptr) != 0) {
     return ErrnoError(errno, absl::StrCat("share mounts below ", dir));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MountTmpfs(const std::string& dir, size_t bytes) {
+  RETURN_IF_ERROR(MakeFolder(dir));
+  if (::mount("fairlead-lab", dir.c_str(), "tmpfs", MS_NOSUID | MS_NODEV,
+              absl::StrCat("mode=755,size=", bytes).c_str()) != 0) {
+    return ErrnoError(errno, absl::StrCat("mount a tmpfs at ", dir));
   }
   return absl::OkStatus();
 }

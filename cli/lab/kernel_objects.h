@@ -14,6 +14,7 @@ namespace fairlead::lab {
 absl::Status MakeNetns(const std::string& path);
 absl::Status RemoveNetns(const std::string& path);
 
+absl::Status MountTmpfs(const std::string& dir, size_t bytes);
 // A tmpfs at `dir` whose mounts below are shared with other mount namespaces.
 absl::Status MountSharedTmpfs(const std::string& dir);
 absl::Status MountBpffs(const std::string& dir);

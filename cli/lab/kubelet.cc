@@ -16,6 +16,7 @@
 #include "cli/lab/files.h"
 #include "cli/lab/kernel_objects.h"
 #include "cli/lab/lab.h"
+#include "cli/lab/log_keeper.h"
 #include "cli/lab/node_runner.h"
 #include "cli/rpc/introspect_client.h"
 #include "cli/rpc/workload_watch.h"
@@ -100,6 +101,7 @@ absl::Status RunKubelet(const std::string& lab) {
     ASSIGN_OR_RETURN(netns[node.name], OpenNetns(paths.netns(node.name)));
   }
 
+  const LogKeeper log_keeper(paths.logs());
   const Supervisor supervisor(paths, ComponentsOf(plan, paths, cgroups, netns, bin_dir));
   std::vector<std::unique_ptr<NodeRunner>> runners;
   const auto notify = [&changed] { ::eventfd_write(changed.get(), 1); };

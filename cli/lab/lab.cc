@@ -21,6 +21,7 @@
 #include "cli/lab/components.h"
 #include "cli/lab/files.h"
 #include "cli/lab/kernel_objects.h"
+#include "cli/lab/log_keeper.h"
 #include "cli/lab/process.h"
 
 namespace fairlead::lab {
@@ -203,8 +204,10 @@ absl::Status MakeGround(const Plan& plan) {
   const Cgroups cgroups(cgroup_root, plan.name);
   RETURN_IF_ERROR(MountSharedTmpfs(paths.dir));
   RETURN_IF_ERROR(OverwriteFile(paths.making_pid(), absl::StrCat(::getpid())));
-  RETURN_IF_ERROR(MakeFolders({paths.logs(), paths.manifests(), paths.netns_dir(), kNamedNetnsDir,
-                               cgroups.system(), cgroups.shell(kOutside)}));
+  // Containers that write without end must not take the room that records need.
+  RETURN_IF_ERROR(MountTmpfs(paths.logs(), kAllLogBytes));
+  RETURN_IF_ERROR(MakeFolders(
+      {paths.manifests(), paths.netns_dir(), kNamedNetnsDir, cgroups.system(), cgroups.shell(kOutside)}));
   RETURN_IF_ERROR(WriteFileAtomically(paths.record(), ToJsonText(plan), paths.dir));
   RETURN_IF_ERROR(OverwriteFile(paths.hosts(), "127.0.0.1 localhost\n::1 localhost\n"));
   for (const NodePlan& node : plan.nodes) {

@@ -1,12 +1,16 @@
 // The pure parts of labs: plan, manifests, pods' files, CNI texts, matrix, names.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/lab/cni_call.h"
 #include "cli/lab/files.h"
+#include "cli/lab/log_keeper.h"
 #include "cli/lab/manifest_store.h"
 #include "cli/lab/matrix.h"
 #include "cli/lab/node_manifest.h"
@@ -239,6 +243,33 @@ TEST(MatrixTest, AsksEveryDeclaredPortOverTheFamiliesAskedFor) {
   const auto targets = TargetsOf({pod}, {}, Families::kIpv6);
   EXPECT_EQ(targets[1].ProbeText(), "[fd00::1]:53/udp");
   EXPECT_EQ(targets[1].group, "shop/cart");
+}
+
+TEST(LogTest, KeepsTheEndOfALogThatItsWriterGoesOnWith) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "fairlead-log-XXXXXX").string();
+  UniqueFd writer(::mkostemp(pattern.data(), O_APPEND | O_CLOEXEC));
+  ASSERT_TRUE(writer.valid());
+  const auto say = [&](const std::string& text) {
+    EXPECT_EQ(::write(writer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  };
+  for (int i = 0; i < 1000; ++i) say(absl::StrCat("line ", i, "\n"));
+  const std::string whole = *ReadFile(pattern);
+  EXPECT_TRUE(ShortenLog(pattern, whole.size()).ok());
+  EXPECT_EQ(*ReadFile(pattern), whole);
+  EXPECT_TRUE(ShortenLog(pattern, 400).ok());
+  say("after\n");
+  const std::string now = *ReadFile(pattern);
+  ::unlink(pattern.c_str());
+  EXPECT_LE(now.size(), 200U);
+  EXPECT_THAT(now, testing::MatchesRegex("\\.\\.\\. earlier lines are gone[^\n]*\n(line 9..\n)+after\n"));
+  EXPECT_THAT(now, HasSubstr("line 999\nafter"));
+}
+
+TEST(LogTest, AllLogsFitIntoTheirRoom) {
+  for (const size_t files : {size_t{0}, size_t{1}, size_t{20}, size_t{1000}}) {
+    EXPECT_GT(LogLimit(files), 0U);
+    EXPECT_LE(LogLimit(files) * files, kAllLogBytes / 2);
+  }
 }
 
 TEST(HostsTest, GivesServicesTheirDnsNames) {
