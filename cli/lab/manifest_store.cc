@@ -100,6 +100,10 @@ std::string StemOf(const Document& document) {
   return absl::StrCat("unnamed.", absl::Hex(hash, absl::kZeroPad16));
 }
 
+std::string FileNameOf(const Document& document) {
+  return StemOf(document) + (document.is_json ? ".json" : ".yaml");
+}
+
 // The document on the lines that it has in its source.
 std::string TextOnItsLines(const Document& document) {
   return document.is_json ? document.text
@@ -183,24 +187,24 @@ const char* ToString(Change change) {
 
 absl::StatusOr<std::vector<Applied>> ManifestStore::Apply(const std::vector<Document>& documents) {
   std::map<std::string, std::string> sources = LoadSources();
+  // Before the files, for whoever explains the controller's complaints about them.
+  for (const Document& document : documents) sources[FileNameOf(document)] = document.source;
+  RETURN_IF_ERROR(SaveSources(sources));
   std::vector<Applied> applied;
   std::vector<std::string> replaced;  // removed last: a controller notices a removal later than a change
   for (const Document& document : documents) {
     const std::string stem = StemOf(document);
-    const std::string file = stem + (document.is_json ? ".json" : ".yaml");
+    const std::string file = FileNameOf(document);
     const std::string other = stem + (document.is_json ? ".yaml" : ".json");
     const std::string path = absl::StrCat(paths_.manifests(), "/", file);
     const std::string other_path = absl::StrCat(paths_.manifests(), "/", other);
     const std::string text = TextOnItsLines(document);
     const auto before = ReadFile(path);
     const bool had_other = fs::exists(other_path);
-    sources[file] = document.source;
     if (before.ok() && absl::StripAsciiWhitespace(*before) == absl::StripAsciiWhitespace(text)) {
       applied.push_back({document, Change::kUnchanged, file});
       continue;
     }
-    // Before the file, for whoever explains the controller's complaint about it.
-    RETURN_IF_ERROR(SaveSources(sources));
     RETURN_IF_ERROR(WriteFileAtomically(path, text, paths_.dir));
     if (had_other) replaced.push_back(other_path);
     applied.push_back({document, before.ok() || had_other ? Change::kConfigured : Change::kCreated, file});
