@@ -67,6 +67,12 @@ absl::StatusOr<Found> Find(const Place& place, const Names& names, bool prefer_s
   for (const NamedAddress& entry : names.entries()) {
     if (!found.entries.empty() && found.entries[0]->name != entry.name) continue;
     if (found.entries.empty() && entry.kind == "pod" && IsReplicaOf(entry.name, place.name)) {
+  for (const NamedAddress* entry : names.FindName(place.name, "headless")) {
+    const NamedAddress* pod = names.Find(entry->address);
+    if (!found.entries.empty() || !place.kind.empty() || pod == nullptr) break;
+    found.entries = names.FindName(pod->name, pod->kind);
+    note = absl::StrCat(place.name, " is headless; this is about ", pod->name);
+  }
       found.entries = names.FindName(entry.name, "pod");
       note = absl::StrCat(place.name, " has replicas; this is about ", entry.name);
     }

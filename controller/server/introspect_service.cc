@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/introspect.grpc.pb.h"
+#include "controller/model/backends.h"
 #include "controller/server/identity.h"
 #include "controller/server/services.h"
 #include "controller/sync/encode.h"
@@ -118,6 +119,23 @@ void AddPort(const std::string& name, policy::Protocol protocol, uint16_t number
   port->set_port(number);
 }
 
+// A headless Service is a name of its pods' addresses, in DNS and nowhere else: "shop/db" and "shop/db-0.db".
+void AddHeadless(const Store& store, NameCollector& names) {
+  for (const auto& [name, service] : store.cluster().services) {
+    if (!service.object.headless) continue;
+    for (const auto& [uid, pod] : store.cluster().pods) {
+      const bool selected = pod.namespace_name == service.namespace_name && !pod.terminated &&
+                            Selects(service.object.selector, pod.labels);
+      if (!selected || (pod.says_unready && !service.object.publish_not_ready)) continue;
+      for (const IpAddress& address : store.AddressesOf(pod)) {
+        names.Add(address, "headless", name, pod.node);
+        names.Add(address, "headless", absl::StrCat(service.namespace_name, "/", pod.name, ".", service.name),
+                  pod.node);
+      }
+    }
+  }
+}
+
 void FillNames(const Store& store, const pb::NamesRequest& request, pb::NamesReply* reply) {
   NameCollector names(request, reply);
   for (const auto& [uid, pod] : store.cluster().pods) {
@@ -143,6 +161,7 @@ void FillNames(const Store& store, const pb::NamesRequest& request, pb::NamesRep
   for (const auto& [name, node] : store.cluster().nodes) {
     for (const IpAddress& address : node.addresses) names.Add(address, "node", name, name);
   }
+  AddHeadless(store, names);
 }
 
 class IntrospectService : public pb::Introspect::CallbackService {

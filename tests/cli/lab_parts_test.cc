@@ -276,8 +276,13 @@ TEST(HostsTest, GivesServicesTheirDnsNames) {
   const cli::Names names({{*IpAddress::Parse("10.96.0.7"), "service", "shop/cart"},
                           {*IpAddress::Parse("10.244.0.7"), "pod", "shop/cart-0"},
                           {*IpAddress::Parse("172.31.0.11"), "pod", "kube/proxy", "node-1", true},
-                          {*IpAddress::Parse("172.31.0.11"), "node", "node-1"}});
+                          {*IpAddress::Parse("172.31.0.11"), "node", "node-1"},
+                          {*IpAddress::Parse("10.244.0.7"), "headless", "shop/carts"},
+                          {*IpAddress::Parse("10.244.0.7"), "headless", "shop/cart-0.carts"}});
   const std::string text = cli::HostsText(names);
+  EXPECT_THAT(text, HasSubstr("10.244.0.7 carts.shop carts.shop.svc carts.shop.svc.cluster.local\n"));
+  EXPECT_THAT(text, HasSubstr("10.244.0.7 cart-0.carts.shop cart-0.carts.shop.svc "));
+  EXPECT_EQ(names.Find(*IpAddress::Parse("10.244.0.7"))->name, "shop/cart-0");
   EXPECT_THAT(text, HasSubstr("10.96.0.7 cart.shop cart.shop.svc cart.shop.svc.cluster.local\n"));
   EXPECT_THAT(text, HasSubstr("10.244.0.7 cart-0.shop.pod\n"));
   EXPECT_THAT(text, HasSubstr("172.31.0.11 node-1\n"));

@@ -26,6 +26,7 @@ Names Shop() {
       {Ip("10.96.0.8"), "service", "shop/web", "", false, {}, {{"http", 6, 80}}},
       {Ip("172.31.0.11"), "pod", "kube/proxy", "node-1", true, {}, {}},
       {Ip("172.31.0.11"), "node", "node-1", "", false, {}, {}},
+      {Ip("10.244.2.6"), "headless", "shop/sites", "node-2", false, {}, {}},
   });
 }
 
@@ -34,6 +35,14 @@ absl::StatusOr<Question> Ask(const char* source, const char* destination, bool i
   const auto to = ParsePlace(destination);
   EXPECT_TRUE(from.ok() && to.ok());
   return Resolve(*from, *to, Shop(), {.ipv6 = ipv6});
+}
+
+TEST(QuestionTest, AHeadlessServiceIsOneOfItsPods) {
+  const auto question = Ask("shop/cart-0", "shop/sites:9000");
+  ASSERT_TRUE(question.ok()) << question.status();
+  EXPECT_EQ(question->destination_name, "shop/web");
+  EXPECT_EQ(question->destination, Ip("10.244.2.6"));
+  EXPECT_EQ(question->note, "shop/sites is headless; this is about shop/web");
 }
 
 TEST(PlaceTest, ReadsNamesAddressesPortsAndProtocols) {

@@ -141,6 +141,23 @@ TEST_F(IntrospectTest, NamesFollowReports) {
   EXPECT_EQ(Names({}).names_size(), 4);  // the pod, the Service, two nodes
 }
 
+TEST_F(IntrospectTest, AHeadlessServiceIsANameOfItsPods) {
+  folder_.Put("headless.yaml",
+              "apiVersion: v1\nkind: Service\nmetadata: {name: webs, namespace: shop}\n"
+              "spec: {clusterIP: None, selector: {app: web}}\n");
+  TestAgent agent(controller_->Connect(), "n1");
+  agent.Hello({EndpointOf("uid-web-1", "s", "10.244.1.5", 1)});
+  ASSERT_TRUE(agent.SyncUp());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  pb::NamesReply names = Names({"10.244.1.5"});
+  while (names.names_size() < 3 && std::chrono::steady_clock::now() < deadline) names = Names({"10.244.1.5"});
+  ASSERT_EQ(names.names_size(), 3);
+  EXPECT_EQ(names.names(0).kind(), "pod");
+  EXPECT_EQ(names.names(1).kind(), "headless");
+  EXPECT_EQ(names.names(1).name(), "shop/webs");
+  EXPECT_EQ(names.names(2).name(), "shop/web-1.webs");
+}
+
 TEST_F(IntrospectTest, WorkloadsAreTheWholePictureAfterEveryChange) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
