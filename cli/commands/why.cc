@@ -169,6 +169,17 @@ std::string RemedyYamlOf(const std::vector<Answer>& answers) {
   return yaml;
 }
 
+// Where it arrives, with the port where the protocol has ports.
+std::string EndOf(const Question& question, const WhyReply& reply, const Names& names) {
+  const std::string& bytes = reply.destination();
+  if (bytes.empty()) return question.destination_name;
+  const std::string end = NameOrAddress(names, bytes);
+  const auto address = IpAddress::FromBytes(absl::string_view(bytes.data(), bytes.size()));
+  if (question.protocol == 1) return end;
+  if (address.ok() && end == address->ToString()) return AddressPort(bytes, reply.destination_port());
+  return absl::StrCat(end, ":", reply.destination_port());
+}
+
 void PrintText(const Question& question, const std::vector<Answer>& answers, const Names& names,
                const Style& style) {
   if (!question.note.empty())
@@ -182,10 +193,7 @@ void PrintText(const Question& question, const std::vector<Answer>& answers, con
   for (const Answer& answer : answers) PrintStages(answer, answers.size() > 1, style);
   const WhyReply& verdict = VerdictOf(answers);
   if (Passed(verdict)) {
-    const std::string end = NameOrAddress(names, verdict.destination());
-    std::cout << style.Paint(Tone::kGood, "allowed") << ": it reaches "
-              << (end.empty() ? question.destination_name
-                              : absl::StrCat(end, ":", verdict.destination_port()))
+    std::cout << style.Paint(Tone::kGood, "allowed") << ": it reaches " << EndOf(question, verdict, names)
               << "\n";
     return;
   }
@@ -193,7 +201,9 @@ void PrintText(const Question& question, const std::vector<Answer>& answers, con
             << ": " << verdict.reason() << "\n";
   std::string yaml;
   for (const Answer& answer : answers) {
-    if (!answer.reply.remedy().empty()) std::cout << "to allow it: " << answer.reply.remedy() << "\n";
+    // Without a policy to add, it is what the reason means.
+    const char* prefix = answer.reply.remedy_yaml().empty() ? "" : "to allow it: ";
+    if (!answer.reply.remedy().empty()) std::cout << prefix << answer.reply.remedy() << "\n";
   }
   for (const absl::string_view line : absl::StrSplit(RemedyYamlOf(answers), '\n', absl::SkipEmpty())) {
     std::cout << (yaml.empty() ? "\n" : "") << "    " << style.Paint(Tone::kFaint, line) << "\n";

@@ -48,7 +48,9 @@ std::vector<std::string> SimilarNames(const std::string& name, const Names& name
   return similar;
 }
 
-absl::StatusOr<Found> Find(const Place& place, const Names& names, bool prefer_service, std::string& note) {
+enum class Role { kSource, kDestination, kServiceFirst };
+
+absl::StatusOr<Found> Find(const Place& place, const Names& names, Role role, std::string& note) {
   Found found{.name = place.name};
   if (const auto address = IpAddress::Parse(place.name); address.ok()) {
     found.addresses = {*address};
@@ -59,24 +61,26 @@ absl::StatusOr<Found> Find(const Place& place, const Names& names, bool prefer_s
     return found;
   }
   std::vector<std::string> kinds{"pod", "service", "node"};
-  if (prefer_service) kinds = {"service", "pod", "node"};
+  if (role == Role::kServiceFirst) kinds = {"service", "pod", "node"};
+  if (role == Role::kSource) kinds = {"pod", "node"};
   if (!place.kind.empty()) kinds = {place.kind};
   for (const std::string& kind : kinds) {
     if (found.entries.empty()) found.entries = names.FindName(place.name, kind);
   }
-  for (const NamedAddress& entry : names.entries()) {
-    if (!found.entries.empty() && found.entries[0]->name != entry.name) continue;
-    if (found.entries.empty() && entry.kind == "pod" && IsReplicaOf(entry.name, place.name)) {
   for (const NamedAddress* entry : names.FindName(place.name, "headless")) {
     const NamedAddress* pod = names.Find(entry->address);
     if (!found.entries.empty() || !place.kind.empty() || pod == nullptr) break;
     found.entries = names.FindName(pod->name, pod->kind);
     note = absl::StrCat(place.name, " is headless; this is about ", pod->name);
   }
+  for (const NamedAddress& entry : names.entries()) {
+    if (!found.entries.empty() && found.entries[0]->name != entry.name) continue;
+    if (found.entries.empty() && entry.kind == "pod" && IsReplicaOf(entry.name, place.name)) {
       found.entries = names.FindName(entry.name, "pod");
       note = absl::StrCat(place.name, " has replicas; this is about ", entry.name);
     }
   }
+  if (found.entries.empty()) found.entries = names.FindName(place.name, "service");
   if (found.entries.empty()) {
     const std::vector<std::string> similar = SimilarNames(place.name, names);
     return absl::NotFoundError(absl::StrCat(
@@ -185,7 +189,11 @@ absl::StatusOr<Place> ParsePlace(const std::string& text) {
 absl::StatusOr<Question> Resolve(const Place& source, const Place& destination, const Names& names,
                                  const Preferences& preferences) {
   Question question;
-  ASSIGN_OR_RETURN(const Found from, Find(source, names, false, question.note));
+  ASSIGN_OR_RETURN(const Found from, Find(source, names, Role::kSource, question.note));
+  if (!from.entries.empty() && from.entries[0]->kind == "service") {
+    return absl::InvalidArgumentError(
+        absl::StrCat(from.name, " is a Service, which sends nothing; ask about one of its pods"));
+  }
   // A port that only the Service of that name has tells which of the two is meant.
   bool service_has_port = false;
   bool pod_has_port = false;
@@ -195,8 +203,10 @@ absl::StatusOr<Question> Resolve(const Place& source, const Place& destination, 
     }
   }
   const bool no_such_pod = names.FindName(destination.name, "pod").empty();
-  ASSIGN_OR_RETURN(const Found to, Find(destination, names,
-                                        no_such_pod || (service_has_port && !pod_has_port), question.note));
+  const bool service_first = no_such_pod || (service_has_port && !pod_has_port);
+  ASSIGN_OR_RETURN(
+      const Found to,
+      Find(destination, names, service_first ? Role::kServiceFirst : Role::kDestination, question.note));
   RETURN_IF_ERROR(ChoosePort(destination, to, question));
 
   for (const bool ipv4 : {!preferences.ipv6, preferences.ipv6}) {

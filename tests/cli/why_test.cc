@@ -104,11 +104,17 @@ TEST(ResolveTest, TellsPodFromServiceByPort) {
 TEST(ResolveTest, FindsAReplicaAndSaysSo) {
   const auto question = Ask("shop/cart", "shop/web:8080");
   ASSERT_TRUE(question.ok()) << question.status();
-  // As a source a Service makes no sense, but it has the exact name.
+  EXPECT_EQ(question->source_name, "shop/cart-0");
   const auto pod = Ask("pod/shop/cart", "shop/web:8080");
   ASSERT_TRUE(pod.ok()) << pod.status();
   EXPECT_EQ(pod->source_name, "shop/cart-0");
   EXPECT_THAT(pod->note, HasSubstr("shop/cart-0"));
+}
+
+TEST(ResolveTest, AServiceSendsNothing) {
+  EXPECT_THAT(std::string(Ask("svc/shop/web", "shop/cart-0:8080").status().message()),
+              HasSubstr("shop/web is a Service, which sends nothing"));
+  EXPECT_EQ(Ask("10.96.0.7", "shop/cart-0:8080").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ResolveTest, KeepsToOneFamily) {
