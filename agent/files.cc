@@ -25,9 +25,14 @@ absl::Status WriteAll(int fd, absl::string_view content, const std::string& path
   return absl::OkStatus();
 }
 
-absl::Status SyncFolderOf(const std::string& path) {
+std::string FolderOf(const std::string& path) {
   const std::string folder = path.substr(0, path.rfind('/'));
-  UniqueFd fd(open(folder.empty() ? "/" : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return folder.empty() ? "/" : folder;
+}
+
+absl::Status SyncFolderOf(const std::string& path) {
+  const std::string folder = FolderOf(path);
+  UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid() || fsync(fd.get()) != 0) return ErrnoError(errno, absl::StrCat("sync folder ", folder));
   return absl::OkStatus();
 }
@@ -48,6 +53,13 @@ absl::Status ReplaceFile(const std::string& path, absl::string_view content, Dur
   if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoError(errno, absl::StrCat("replace ", path));
   std::move(remove).Cancel();
   return durability == Durability::kMedium ? SyncFolderOf(path) : absl::OkStatus();
+}
+
+absl::Status ReplaceOwnFile(const std::string& path, absl::string_view content, Durability durability) {
+  const absl::Status replaced = ReplaceFile(path, content, durability);
+  if (!absl::IsNotFound(replaced)) return replaced;
+  RETURN_IF_ERROR(MakeFolder(FolderOf(path)));
+  return ReplaceFile(path, content, durability);
 }
 
 absl::Status MakeFolder(const std::string& path) {

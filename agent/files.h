@@ -19,6 +19,8 @@ enum class Durability {
 // Writes PATH.tmp and renames it.
 absl::Status ReplaceFile(const std::string& path, absl::string_view content, Durability durability,
                          mode_t mode = 0600);
+// Likewise, in a folder of the agent's own, which is made anew when somebody has removed it.
+absl::Status ReplaceOwnFile(const std::string& path, absl::string_view content, Durability durability);
 // With all its parents, mode 0700.
 absl::Status MakeFolder(const std::string& path);
 // Renames `path` to `path.damaged-1`, -2, ... and returns the new name.

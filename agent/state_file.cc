@@ -28,7 +28,7 @@ std::string Checksum(const std::string& content) {
 absl::Status WriteStateFile(const std::string& path, const std::string& content) {
   const std::string header =
       absl::StrCat(kMagic, " ", kFormat, " ", content.size(), " ", Checksum(content), "\n");
-  return ReplaceFile(path, header + content, Durability::kMedium);
+  return ReplaceOwnFile(path, header + content, Durability::kMedium);
 }
 
 absl::StatusOr<std::string> ReadStateFile(const std::string& path) {

@@ -152,7 +152,7 @@ void AgentIdentity::Hold(NodeIdentity identity) {
   held_ = std::move(identity);
   renewal_ = RenewalTime(held_->certificate, std::uniform_real_distribution<>(0, 1)(random_));
   trusted_ = held_->trusted;
-  const absl::Status kept = ReplaceFile(options_.file, Encode(*held_), Durability::kMedium);
+  const absl::Status kept = ReplaceOwnFile(options_.file, Encode(*held_), Durability::kMedium);
   if (!kept.ok()) {
     spdlog::warn("{}; the next start has to ask for a certificate again", std::string(kept.message()));
   }

@@ -87,7 +87,7 @@ void ControllerFinder::Take(const absl::StatusOr<nlohmann::json>& list) {
   controllers_ = std::move(controllers);
   spdlog::info("the controllers are at {}", absl::StrJoin(controllers_, ", "));
   const absl::Status kept =
-      ReplaceFile(options_.cache_file, absl::StrJoin(controllers_, "\n"), Durability::kMedium);
+      ReplaceOwnFile(options_.cache_file, absl::StrJoin(controllers_, "\n"), Durability::kMedium);
   if (!kept.ok()) spdlog::warn("{}; the next start asks the API server", std::string(kept.message()));
   found_(controllers_);
 }

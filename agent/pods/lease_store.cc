@@ -55,7 +55,7 @@ absl::StatusOr<LeaseStore::Loaded> FolderLeaseStore::Load() {
 }
 
 absl::Status FolderLeaseStore::Put(const Lease& lease) {
-  return ReplaceFile(PathOf(lease.generation), EncodeLease(lease), Durability::kProcess);
+  return ReplaceOwnFile(PathOf(lease.generation), EncodeLease(lease), Durability::kProcess);
 }
 
 absl::Status FolderLeaseStore::Remove(uint32_t generation) {

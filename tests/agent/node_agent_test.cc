@@ -348,7 +348,10 @@ TEST_F(NodeAgentTest, SetsADamagedStateAsideAndNamesIt) {
 }
 
 TEST_F(NodeAgentTest, AStateThatCannotBeSavedIsAConditionAndNothingElse) {
-  std::filesystem::remove_all(folder_ / "");
+  std::string folder = folder_ / "";
+  folder.pop_back();
+  std::filesystem::remove_all(folder);
+  std::ofstream(folder) << "a file in its place";
   PushBasics();
   RunUntil([&] { return agent_->conditions().Find("StateSaved") != nullptr; });
   EXPECT_FALSE(ConditionOf("StateSaved").ok);

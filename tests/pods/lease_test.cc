@@ -153,16 +153,25 @@ TEST_F(FolderTest, WithoutACopyADamagedRecordIsNamed) {
 TEST_F(FolderTest, AFullPlaceForCopiesKeepsNoPodFromStarting) {
   FolderLeaseStore first = *FolderLeaseStore::Open(folder_ + "/first");
   FolderLeaseStore copy = *FolderLeaseStore::Open(folder_ + "/copy");
-  std::filesystem::remove(folder_ + "/copy");
+  std::filesystem::create_directories(folder_ + "/copy/7.json/in the way");
   MirroredLeaseStore store(&first, &copy);
+  ASSERT_FALSE(copy.Put(Example()).ok());
   EXPECT_TRUE(store.Put(Example()).ok());
-  EXPECT_TRUE(store.Remove(7).ok());
+  EXPECT_EQ(first.Load()->leases.size(), 1u);
 }
 
 TEST_F(FolderTest, AFailedWriteNamesTheFile) {
   FolderLeaseStore store = *FolderLeaseStore::Open(folder_ + "/gone");
   std::filesystem::remove(folder_ + "/gone");
+  Write("gone", "a file in its place");
   EXPECT_THAT(std::string(store.Put(Example()).message()), HasSubstr("/gone/7.json"));
+}
+
+TEST_F(FolderTest, AFolderThatSomebodyRemovesIsMadeAgain) {
+  FolderLeaseStore store = *FolderLeaseStore::Open(folder_ + "/state/pods");
+  std::filesystem::remove_all(folder_ + "/state");
+  ASSERT_TRUE(store.Put(Example()).ok());
+  EXPECT_EQ(store.Load()->leases, std::vector<Lease>{Example()});
 }
 
 }  // namespace
