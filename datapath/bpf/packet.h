@@ -122,6 +122,15 @@ static __always_inline bool address_is_multicast(const struct fl_address *a) {
   return (a->word[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
 }
 
+/* Nobody's, or of a host to itself: never on a wire (RFC 1122, 3.2.1.3; RFC 4291, 2.5.2 and 2.5.3). */
+static __always_inline bool address_stays_home(const struct fl_address *a) {
+  if (address_is_v4(a)) {
+    __be32 network = a->word[3] & bpf_htonl(0xff000000);
+    return !network || network == bpf_htonl(0x7f000000);
+  }
+  return !a->word[0] && !a->word[1] && !a->word[2] && bpf_ntohl(a->word[3]) <= 1;
+}
+
 static __always_inline bool address_is_link_local(const struct fl_address *a) {
   return (a->word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 }

@@ -17,6 +17,8 @@ int pod_egress(struct __sk_buff *ctx) {
     return reason ? drop(s, reason) : TC_ACT_OK;
   }
   if (address_is_multicast(&s->packet.tuple.destination)) return drop(s, FL_REASON_MULTICAST);
+  /* The host's stack would take them for its own where route_localnet is set. */
+  if (address_stays_home(&s->packet.tuple.destination)) return drop(s, FL_REASON_NO_ROUTE);
 
   if (!headless) connection_find(&s->packet, &s->flow);
   reason = check_pod_sender(&s->packet, &s->flow, ctx->ifindex);

@@ -78,6 +78,17 @@ TEST_P(SourceTest, TheTunnelsSourceMustOwnTheInnerOne) {
   EXPECT_TRUE(WentOn(run(world.other_node(false), world.other_node(ipv6()))));
 }
 
+TEST_P(SourceTest, WhatStaysOnAHostOrIsNobodysIsNoDestination) {
+  const std::vector<std::string> addresses =
+      ipv6() ? std::vector<std::string>{"::1", "::"}
+             : std::vector<std::string>{"127.0.0.1", "127.8.9.10", "0.0.0.0"};
+  for (const std::string& address : addresses) {
+    EXPECT_TRUE(
+        DroppedFor(FL_REASON_NO_ROUTE, world.FromPod(world.a(), Ip{a(), Address(address)} / Tcp{1234, 80})))
+        << address;
+  }
+}
+
 TEST_P(SourceTest, MulticastFromAPodIsDropped) {
   IpAddress group = Address(ipv6() ? "ff02::fb" : "224.0.0.251");
   EXPECT_TRUE(DroppedFor(FL_REASON_MULTICAST, world.FromPod(world.a(), Ip{a(), group} / Udp{5353, 5353})));
