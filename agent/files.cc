@@ -56,7 +56,7 @@ absl::Status ReplaceFile(const std::string& path, absl::string_view content, Dur
 }
 
 absl::Status ReplaceOwnFile(const std::string& path, absl::string_view content, Durability durability) {
-  const absl::Status replaced = ReplaceFile(path, content, durability);
+  absl::Status replaced = ReplaceFile(path, content, durability);
   if (!absl::IsNotFound(replaced)) return replaced;
   RETURN_IF_ERROR(MakeFolder(FolderOf(path)));
   return ReplaceFile(path, content, durability);
@@ -74,7 +74,7 @@ absl::Status MakeFolder(const std::string& path) {
 
 absl::StatusOr<std::string> SetAside(const std::string& path) {
   for (int number = 1;; ++number) {
-    const std::string target = absl::StrCat(path, ".damaged-", number);
+    std::string target = absl::StrCat(path, ".damaged-", number);
     if (access(target.c_str(), F_OK) == 0) continue;
     if (rename(path.c_str(), target.c_str()) != 0) return ErrnoError(errno, absl::StrCat("set aside ", path));
     return target;

@@ -15,7 +15,7 @@
 namespace fairlead::agent {
 namespace {
 
-constexpr size_t kMaxRecordBytes = 256 * 1024;
+constexpr size_t kMaxRecordBytes = 256UL * 1024;
 
 }  // namespace
 

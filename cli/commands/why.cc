@@ -173,7 +173,7 @@ std::string RemedyYamlOf(const std::vector<Answer>& answers) {
 std::string EndOf(const Question& question, const WhyReply& reply, const Names& names) {
   const std::string& bytes = reply.destination();
   if (bytes.empty()) return question.destination_name;
-  const std::string end = NameOrAddress(names, bytes);
+  std::string end = NameOrAddress(names, bytes);
   const auto address = IpAddress::FromBytes(absl::string_view(bytes.data(), bytes.size()));
   if (question.protocol == 1) return end;
   if (address.ok() && end == address->ToString()) return AddressPort(bytes, reply.destination_port());

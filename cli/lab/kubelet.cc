@@ -104,6 +104,7 @@ absl::Status RunKubelet(const std::string& lab) {
   const LogKeeper log_keeper(paths.logs());
   const Supervisor supervisor(paths, ComponentsOf(plan, paths, cgroups, netns, bin_dir));
   std::vector<std::unique_ptr<NodeRunner>> runners;
+  runners.reserve(plan.nodes.size());
   const auto notify = [&changed] { ::eventfd_write(changed.get(), 1); };
   for (const NodePlan& node : plan.nodes) {
     runners.push_back(

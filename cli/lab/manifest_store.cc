@@ -38,7 +38,7 @@ void Identify(Document& document) {
     if (IsClusterScoped(document.kind)) return;
     document.namespace_name = space.IsDefined() && space.IsScalar() ? space.Scalar() : "default";
   } catch (const YAML::Exception&) {
-    // The controller says what is wrong with it.
+    return;  // the controller says what is wrong with it
   }
 }
 
@@ -93,7 +93,7 @@ bool IsFileName(const std::string& text) {
 
 // Without extension.
 std::string StemOf(const Document& document) {
-  const std::string stem = absl::StrCat(document.kind, ".", document.namespace_name, ".", document.name);
+  std::string stem = absl::StrCat(document.kind, ".", document.namespace_name, ".", document.name);
   if (!document.kind.empty() && IsFileName(stem)) return stem;
   const size_t hash =
       std::hash<std::string>()(absl::StrCat(document.source, "\n", document.line, "\n", stem));

@@ -117,6 +117,7 @@ absl::Status ChoosePort(const Place& place, const Found& found, Question& questi
     return absl::OkStatus();
   }
   std::vector<std::string> texts;
+  texts.reserve(ports.size());
   for (const NamedPort& port : ports)
     texts.push_back(absl::StrCat(port.port, port.protocol == 17 ? "/udp" : ""));
   return absl::InvalidArgumentError(
