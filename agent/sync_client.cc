@@ -11,11 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "agent/decode.h"
 #include "agent/encode.h"
-#include "agent/tls_files.h"
 #include "api/control.grpc.pb.h"
 #include "base/status_macros.h"
 #include "grpcpp/create_channel.h"
@@ -41,10 +39,8 @@ bool IsUnix(const std::string& controller) {
   return absl::StartsWith(controller, kUnix);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const SyncOptions& options,
-                                                                      bool over_tls) {
-  if (!over_tls) return grpc::InsecureChannelCredentials();
-  ASSIGN_OR_RETURN(const TlsTexts texts, ReadTlsFiles(FilesOf(options)));
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> TlsCredentials(ControllerTls& source) {
+  ASSIGN_OR_RETURN(const TlsTexts texts, source.Texts());
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = texts.ca;
   tls.pem_cert_chain = texts.cert;
@@ -151,13 +147,14 @@ class SyncClient::Stream : public grpc::ClientBidiReactor<pb::SyncRequest, pb::S
 absl::Status CheckOptions(const SyncOptions& options) {
   const bool over_tls = options.controllers.empty() ||
                         !std::all_of(options.controllers.begin(), options.controllers.end(), IsUnix);
-  if (over_tls && (options.tls_ca.empty() || options.tls_cert.empty() || options.tls_key.empty())) {
+  if (!over_tls || options.tls != nullptr) return absl::OkStatus();
+  if (options.tls_ca.empty() || options.tls_cert.empty() || options.tls_key.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--controller ", absl::StrJoin(options.controllers, " "),
                      ": only unix:/PATH goes without TLS; give --tls-ca, --tls-cert and --tls-key"));
   }
   // What becomes known later may have its files later; else a mistyped path is told at the start.
-  return options.controllers.empty() ? absl::OkStatus() : Credentials(options, over_tls).status();
+  return options.controllers.empty() ? absl::OkStatus() : ReadTlsFiles(FilesOf(options)).status();
 }
 
 absl::StatusOr<std::unique_ptr<SyncClient>> SyncClient::Create(EventLoop* loop, SyncHandler* handler,
@@ -170,6 +167,7 @@ SyncClient::SyncClient(EventLoop* loop, SyncHandler* handler, SyncOptions option
     : loop_(loop),
       handler_(handler),
       options_(std::move(options)),
+      files_(FilesOf(options_), options_.node),
       backoff_(options_.first_delay_ns, options_.max_delay_ns, std::random_device()()) {}
 
 SyncClient::~SyncClient() {
@@ -192,10 +190,13 @@ void SyncClient::SetControllers(std::vector<std::string> controllers) {
   place_ = 0;
   if (stream_ && !all.empty()) place_ = same != all.end() ? same - all.begin() : all.size() - 1;
   tried_ = 0;
-  if (started_ && !stream_ && !all.empty()) {
-    loop_->Cancel(timer_);
-    ConnectLater(0);
-  }
+  ConnectNow();
+}
+
+void SyncClient::ConnectNow() {
+  if (!started_ || stream_ || options_.controllers.empty()) return;
+  loop_->Cancel(timer_);
+  ConnectLater(0);
 }
 
 void SyncClient::Connect() {
@@ -204,7 +205,7 @@ void SyncClient::Connect() {
     handler_->OnDisconnect(absl::UnavailableError("no controller is known yet"));
     return;
   }
-  auto credentials = Credentials(options_, !IsUnix(controller()));
+  auto credentials = IsUnix(controller()) ? grpc::InsecureChannelCredentials() : TlsCredentials(tls());
   if (!credentials.ok()) {
     handler_->OnDisconnect(credentials.status());
     ConnectLater(backoff_.NextNs());
@@ -262,7 +263,7 @@ void SyncClient::OnStreamEnd(const absl::Status& status) {
   Advance();
 }
 
-absl::Status SyncClient::Explain(const absl::Status& status) const {
+absl::Status SyncClient::Explain(const absl::Status& status) {
   if (silent_) {
     return absl::DeadlineExceededError(absl::StrCat("the controller at ", connected_to_, " said nothing for ",
                                                     options_.silence_ns / 1'000'000'000, " s"));
@@ -271,9 +272,7 @@ absl::Status SyncClient::Explain(const absl::Status& status) const {
     return absl::UnavailableError(absl::StrCat("the controller at ", connected_to_, " hung up"));
   }
   std::string message = absl::StrCat("sync with the controller at ", connected_to_, ": ", status.message());
-  if (!IsUnix(connected_to_)) {
-    absl::StrAppend(&message, TlsAdvice(FilesOf(options_), options_.node, status, absl::Now()));
-  }
+  if (!IsUnix(connected_to_)) absl::StrAppend(&message, tls().Advice(status));
   return {status.code(), message};
 }
 

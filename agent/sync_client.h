@@ -14,9 +14,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/backoff.h"
+#include "agent/controller_tls.h"
 #include "agent/endpoint_report.h"
 #include "agent/node_state.h"
 #include "agent/resource.h"
+#include "agent/tls_files.h"
 #include "base/event_loop.h"
 
 namespace fairlead::agent {
@@ -40,10 +42,11 @@ class SyncHandler {
 struct SyncOptions {
   std::string node;
   std::string version;
-  // "unix:/PATH", or "HOST:PORT" with all three files, which are read again at every attempt. In the order in
-  // which they are tried; none: SetControllers will name them.
+  // "unix:/PATH", or "HOST:PORT" with `tls` or all three files, which are read again at every attempt. In the
+  // order in which they are tried; none: SetControllers will name them.
   std::vector<std::string> controllers;
   std::string tls_ca, tls_cert, tls_key;
+  ControllerTls* tls = nullptr;  // instead of the files; must outlive the client
   // What the certificate of a controller over TLS is issued for; empty: the HOST by which it is reached.
   std::string tls_server_name;
   int64_t first_delay_ns = 50'000'000;
@@ -68,6 +71,8 @@ class SyncClient {
   void Start();
   // The controllers from now on. A stream that is up stays, whoever it leads to.
   void SetControllers(std::vector<std::string> controllers);
+  // Where an attempt waits for its time: now. What kept the last one from succeeding has changed.
+  void ConnectNow();
   // Ends the present stream; the next one starts from a new Hello.
   void Reconnect();
   // Without a stream nothing happens: the next Hello says it all.
@@ -86,11 +91,13 @@ class SyncClient {
   // The next controller's turn.
   void Advance();
   // The end of a stream in words, with the way out.
-  absl::Status Explain(const absl::Status& status) const;
+  absl::Status Explain(const absl::Status& status);
+  ControllerTls& tls() { return options_.tls != nullptr ? *options_.tls : files_; }
 
   EventLoop* loop_;
   SyncHandler* handler_;
   SyncOptions options_;
+  FileTls files_;  // of options_
   Backoff backoff_;
   bool started_ = false;
   size_t place_ = 0;          // in options_.controllers: whose turn it is

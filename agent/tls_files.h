@@ -4,9 +4,11 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "agent/controller_tls.h"
 
@@ -24,5 +26,19 @@ absl::StatusOr<TlsTexts> ReadTlsFiles(const TlsFiles& files);
 // "" or "; WHAT IS WRONG: WAY OUT", to follow the message of `failure`, the end of a stream of node `node`.
 std::string TlsAdvice(const TlsFiles& files, const std::string& node, const absl::Status& failure,
                       absl::Time now);
+
+// What the command line names.
+class FileTls : public ControllerTls {
+ public:
+  FileTls(TlsFiles files, std::string node) : files_(std::move(files)), node_(std::move(node)) {}
+  absl::StatusOr<TlsTexts> Texts() override { return ReadTlsFiles(files_); }
+  std::string Advice(const absl::Status& failure) override {
+    return TlsAdvice(files_, node_, failure, absl::Now());
+  }
+
+ private:
+  TlsFiles files_;
+  std::string node_;
+};
 
 }  // namespace fairlead::agent

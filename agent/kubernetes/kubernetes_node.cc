@@ -3,16 +3,11 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "api/identity_names.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 
 namespace fairlead::agent {
-namespace {
-
-// The name in the controllers' certificates; they are reached by addresses that come and go.
-constexpr char kControllerName[] = "fairlead-controller";
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<KubernetesNode>> KubernetesNode::Open(const Options& options, EventLoop* loop,
                                                                      NodeAgent* agent) {
@@ -24,8 +19,7 @@ absl::StatusOr<std::unique_ptr<KubernetesNode>> KubernetesNode::Open(const Optio
 
 KubernetesNode::KubernetesNode(const Options& options, EventLoop* loop, NodeAgent* agent,
                                std::unique_ptr<kube::ApiClient> api)
-    : identity_file_(options.state_dir + "/identity.pem"),
-      api_(std::move(api)),
+    : api_(std::move(api)),
       signer_(loop),
       finder_(
           {.node = options.sync.node,
@@ -40,21 +34,21 @@ KubernetesNode::KubernetesNode(const Options& options, EventLoop* loop, NodeAgen
   identity_.emplace(
       AgentIdentity::Options{.node = options.sync.node,
                              .namespace_name = options.kubernetes.namespace_name,
-                             .file = identity_file_},
+                             .file = options.state_dir + "/identity.pem"},
       loop, &SystemClock(),
       [this](kube::ApiRequest request, kube::ApiClient::Done done) {
         api_->Call(std::move(request), std::move(done));
       },
       &signer_,
       AgentIdentity::Listener{
-          .on_renewed = [] {},
+          .on_renewed = [this] { sync_->ConnectNow(); },
           .note = [agent](const absl::Status& status) { agent->Note("CertificateHeld", status); }});
 }
 
 void KubernetesNode::Complete(SyncOptions* sync) {
+  // Controllers are reached by addresses that come and go.
   if (sync->tls_server_name.empty()) sync->tls_server_name = kControllerName;
-  // One file holds all three, and is replaced as a whole; it is read at every attempt.
-  if (identity_) sync->tls_ca = sync->tls_cert = sync->tls_key = identity_file_;
+  if (identity_) sync->tls = &*identity_;
   sync->on_loss = [this](bool all_tried) { OnLoss(all_tried); };
 }
 
@@ -70,10 +64,7 @@ void KubernetesNode::OnFound(std::vector<std::string> controllers) {
 }
 
 void KubernetesNode::OnLoss(bool all_tried) {
-  if (sync_ == nullptr) return;
-  // The controllers may be signed by another CA by now.
-  if (identity_ && all_tried) identity_->Advice(absl::UnavailableError("no controller answers"));
-  finder_.LookAgain(all_tried);
+  if (sync_ != nullptr) finder_.LookAgain(all_tried);
 }
 
 }  // namespace fairlead::agent

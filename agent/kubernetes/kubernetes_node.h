@@ -43,7 +43,6 @@ class KubernetesNode {
   void OnFound(std::vector<std::string> controllers);
   void OnLoss(bool all_tried);
 
-  std::string identity_file_;
   std::unique_ptr<kube::ApiClient> api_;
   GrpcSignClient signer_;
   std::optional<AgentIdentity> identity_;  // none: the command line names certificates

@@ -27,6 +27,15 @@ using ::testing::Not;
 constexpr char kOwnName[] = "system:fairlead:node:n1";
 constexpr char kNotYet[] = "not connected yet";
 
+// What is known of a certificate as somebody else keeps it.
+class LentTls : public ControllerTls {
+ public:
+  absl::StatusOr<TlsTexts> Texts() override { return texts; }
+  std::string Advice(const absl::Status&) override { return "; ask for another"; }
+
+  absl::StatusOr<TlsTexts> texts = absl::UnavailableError("there is none yet");
+};
+
 class ControllerTlsTest : public ::testing::Test {
  protected:
   ControllerTlsTest() {
@@ -39,7 +48,7 @@ class ControllerTlsTest : public ::testing::Test {
     client_.reset();
   }
 
-  absl::Status Create(const TlsFiles& files) {
+  SyncOptions OptionsWith(const TlsFiles& files) {
     SyncOptions options{.node = "n1",
                         .version = "test",
                         .controllers = {"127.0.0.1:" + std::to_string(controller_->port())},
@@ -48,11 +57,15 @@ class ControllerTlsTest : public ::testing::Test {
                         .tls_key = files.key};
     options.first_delay_ns = 1'000'000;
     options.max_delay_ns = 20'000'000;
+    return options;
+  }
+  absl::Status Create(const SyncOptions& options) {
     auto client = SyncClient::Create(loop_.get(), &agent_, options);
     if (!client.ok()) return client.status();
     client_ = *std::move(client);
     return absl::OkStatus();
   }
+  absl::Status Create(const TlsFiles& files) { return Create(OptionsWith(files)); }
   void Run() {
     client_->Start();
     thread_ = std::thread([this] { loop_->Run(); });
@@ -88,9 +101,44 @@ class ControllerTlsTest : public ::testing::Test {
   datapath::FakeDatapath datapath_;
   NodeAgent agent_{
       {.node = "n1", .state_file = folder_ / "last-good"}, loop_.get(), &datapath_, &SystemClock()};
+  LentTls lent_;
   std::unique_ptr<SyncClient> client_;
   std::thread thread_;
 };
+
+TEST_F(ControllerTlsTest, ACertificateThatComesLaterConnectsAtOnce) {
+  SyncOptions options = OptionsWith({});
+  options.tls = &lent_;
+  options.first_delay_ns = options.max_delay_ns = std::chrono::nanoseconds(std::chrono::hours(1)).count();
+  ASSERT_TRUE(Create(options).ok());
+  Run();
+  const Condition none = Await([](const Condition& now) { return now.message != kNotYet; });
+  EXPECT_THAT(none.message, HasSubstr("there is none yet"));
+  const TlsFiles files = ca_.Sign(kOwnName);
+  ASSERT_TRUE(loop_
+                  ->Call<bool>(std::chrono::seconds(60),
+                               [&] {
+                                 lent_.texts = ReadTlsFiles({files.ca, files.cert, files.key});
+                                 client_->ConnectNow();
+                                 return true;
+                               })
+                  .ok());
+  EXPECT_TRUE(Await([](const Condition& now) { return now.ok; }).ok);
+}
+
+TEST_F(ControllerTlsTest, WhoKeepsTheCertificateSaysWhatToDo) {
+  TestCa other;
+  const TlsFiles files = other.Sign(kOwnName);
+  lent_.texts = ReadTlsFiles({files.ca, files.cert, files.key});
+  ASSERT_TRUE(lent_.texts.ok());
+  SyncOptions options = OptionsWith({});
+  options.tls = &lent_;
+  ASSERT_TRUE(Create(options).ok());
+  Run();
+  const Condition refused = Await([](const Condition& now) { return now.message != kNotYet; });
+  EXPECT_FALSE(refused.ok);
+  EXPECT_THAT(refused.message, HasSubstr("; ask for another;"));
+}
 
 TEST_F(ControllerTlsTest, ANodesOwnCertificateConnects) {
   const Condition condition = Connect(ca_.Sign(kOwnName));
