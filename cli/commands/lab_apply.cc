@@ -1,7 +1,6 @@
 // fairlead lab apply and delete: change the manifests and wait until every node holds the change.
 #include <poll.h>
 
-#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -52,18 +51,15 @@ bool AnyChange(const std::vector<lab::Applied>& applied) {
   return false;
 }
 
-absl::StatusOr<uint64_t> Watermark(const lab::Plan& plan) {
-  ASSIGN_OR_RETURN(const auto status,
-                   IntrospectClient("unix:" + lab::Paths(plan.name).controller_socket()).Status());
-  return status.watermark();
+// Nothing is written that nobody would take in.
+absl::Status CheckController(const lab::Plan& plan) {
+  return IntrospectClient("unix:" + lab::Paths(plan.name).controller_socket()).Status().status();
 }
 
-// A watermark is the time in microseconds when the controller took the newest change in. Files are taken in
-// in the order in which they were written, so one that is newer than our last write reflects all of them.
-absl::Status WaitUntilHeld(const lab::Plan& plan, uint64_t at_least, double timeout_s) {
+absl::Status WaitUntilHeld(const lab::Plan& plan, double timeout_s) {
   const int64_t deadline_ns = SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_s * 1e9);
   while (true) {
-    const Settled settled = LookWhetherSettled(plan, at_least);
+    const Settled settled = LookWhetherSettled(plan);
     if (settled.done) return absl::OkStatus();
     if (SystemClock().MonotonicNs() > deadline_ns) {
       return absl::DeadlineExceededError(
@@ -87,16 +83,13 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
       std::cerr << document.Describe() << ": left alone; a lab's nodes are made by lab up\n";
   }
   std::erase_if(documents, [](const lab::Document& document) { return document.kind == "node"; });
-  ASSIGN_OR_RETURN(const uint64_t before, Watermark(plan));
+  RETURN_IF_ERROR(CheckController(plan));
   lab::ManifestStore store{lab::Paths(plan.name)};
   const int64_t begin_ns = SystemClock().MonotonicNs();
   ASSIGN_OR_RETURN(const std::vector<lab::Applied> applied, (store.*operation)(documents));
   const bool wait = AnyChange(applied) && !options.no_wait;
   absl::Status held;
-  if (wait) {
-    const auto written_us = static_cast<uint64_t>(SystemClock().WallNs() / 1000);
-    held = WaitUntilHeld(plan, std::max(before + 1, written_us), options.timeout_s);
-  }
+  if (wait) held = WaitUntilHeld(plan, options.timeout_s);
   const std::vector<Refused> refused = ListRefused(plan);
   // What has not been looked at yet may be refused for what it was before.
   const bool judged = held.ok() && !options.no_wait;

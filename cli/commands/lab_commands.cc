@@ -39,12 +39,11 @@ absl::Status CheckRoot(const std::string& what) {
   return absl::PermissionDeniedError(absl::StrCat(what, " needs root; run it with sudo"));
 }
 
-Settled LookWhetherSettled(const lab::Plan& plan, uint64_t at_least_watermark) {
+Settled LookWhetherSettled(const lab::Plan& plan) {
   const lab::Paths paths(plan.name);
   const auto status = IntrospectClient("unix:" + paths.controller_socket()).Status();
   if (!status.ok()) return {.waiting_for = "the controller"};
-  if (status->watermark() < at_least_watermark)
-    return {.waiting_for = "the controller to take the change in"};
+  if (!status->settled()) return {.waiting_for = "the controller to take the manifests in"};
   size_t connected = 0;
   for (const auto& agent : status->agents()) {
     if (!agent.connected()) continue;

@@ -35,7 +35,7 @@ struct Settled {
   bool done = false;
   std::string waiting_for;  // when not done
 };
-Settled LookWhetherSettled(const lab::Plan& plan, uint64_t at_least_watermark);
+Settled LookWhetherSettled(const lab::Plan& plan);
 // An object that the controller or an agent refuses.
 struct Refused {
   std::string object;  // "NetworkPolicy shop/cart"

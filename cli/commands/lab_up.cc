@@ -108,7 +108,7 @@ absl::Status MakeRoom(const std::string& name, const Context& context) {
 absl::Status WaitUntilSettled(const lab::Plan& plan, double timeout_s, Progress& progress) {
   const int64_t deadline_ns = SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_s * 1e9);
   while (true) {
-    const Settled settled = LookWhetherSettled(plan, 1);
+    const Settled settled = LookWhetherSettled(plan);
     if (settled.done) return absl::OkStatus();
     progress.Waiting("waiting for " + settled.waiting_for);
     if (!lab::IsRunning(lab::Paths(plan.name))) {

@@ -31,6 +31,8 @@ class Controller {
   // False: there is nothing to tell agents yet. Turns true before a call of OnChange.
   bool synced() const { return source_->synced(); }
   const ObjectSource& source() const { return *source_; }
+  // All that the source holds at this moment is in the store, and under way to the agents.
+  bool Settled() { return source_->Settled(); }
   const Store& store() const { return store_; }
   Hub& hub() { return hub_; }
   const Hub& hub() const { return hub_; }

@@ -32,9 +32,10 @@ void AddCertificates(const ClusterIdentity& identity, pb::StatusReply* reply) {
   AddCondition("CertificatesKept", identity.status().ok(), message, reply);
 }
 
-void FillStatus(const Controller& controller, const ClusterIdentity* identity, pb::StatusReply* reply) {
+void FillStatus(Controller& controller, const ClusterIdentity* identity, pb::StatusReply* reply) {
   reply->set_role("controller");
   reply->set_version(FAIRLEAD_VERSION);
+  reply->set_settled(controller.Settled());  // first: it may take a change in
   reply->set_watermark(controller.hub().watermark());
 
   const Cluster& cluster = controller.store().cluster();

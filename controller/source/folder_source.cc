@@ -163,7 +163,7 @@ std::vector<std::string> FolderSource::Rescan(const std::string& folder) {
 
 bool FolderSource::Settled() {
   OnInotify();
-  return !changes_.NextNs() && reader_.idle();
+  return !changes_.NextNs() && reader_.idle() && lost_.empty();
 }
 
 void FolderSource::OnInotify() {
@@ -248,9 +248,8 @@ void FolderSource::TakeDue() {
 
 void FolderSource::Advance() {
   objects_ = inventory_.Objects();
-  // Who has written a file waits for a watermark that is later: it must not be another file's.
   const int64_t now_us = std::max<int64_t>(clock_.WallNs(), 0) / 1000;
-  watermark_ = std::max(watermark_ + 1, Settled() ? static_cast<uint64_t>(now_us) : 0);
+  watermark_ = std::max(watermark_ + 1, static_cast<uint64_t>(now_us));
 }
 
 std::vector<std::string> FolderSource::Lost() const {

@@ -34,8 +34,10 @@ class FolderSource : public ObjectSource {
   bool synced() const override { return true; }
   const std::map<ObjectKey, Object>& objects() const override { return objects_; }
   std::vector<Rejection> Rejections() const override { return inventory_.Rejections(); }
-  // Microseconds since 1970 when the newest change was taken in and no other was waiting.
+  // Microseconds since 1970 when the newest change was taken in; more when the clock was set back.
   uint64_t watermark() const override { return watermark_; }
+  // Files that a writer has not closed yet do not count.
+  bool Settled() override;
   void CatchUpWith(uint64_t watermark) override;
   std::vector<std::string> Lost() const override;
   std::string Describe() const override;
@@ -54,8 +56,6 @@ class FolderSource : public ObjectSource {
   void ReadAndTell(std::vector<std::string> paths, std::vector<std::string> gone, uint64_t watermark);
   void OnInotify();
   void OnEvent(const std::string& folder, uint32_t mask, const std::string& name);
-  // Everything that had been written when this is called has been taken in.
-  bool Settled();
   void Schedule();
   void TakeDue();
   void Advance();

@@ -34,6 +34,7 @@ class KubernetesSource : public ObjectSource {
   std::vector<Rejection> Rejections() const override;
   // The newest resourceVersion that was seen.
   uint64_t watermark() const override { return watermark_; }
+  bool Settled() override { return synced() && to_list_.empty(); }
   void CatchUpWith(uint64_t watermark) override;
   std::vector<std::string> Lost() const override;
   std::string Describe() const override;

@@ -20,6 +20,9 @@ class ObjectSource {
   virtual std::vector<Rejection> Rejections() const = 0;
   // Grows with what is taken in, over restarts too; a higher one is the newer state.
   virtual uint64_t watermark() const = 0;
+  // True: `watermark` reflects everything that could be read when this was called. Takes in what it can, and
+  // may tell of it.
+  virtual bool Settled() = 0;
   // Somebody has seen `watermark`: reads all again, which by definition is the newest there is, and
   // goes at least as far.
   virtual void CatchUpWith(uint64_t watermark) = 0;

@@ -82,13 +82,13 @@ class FolderSourceTest : public ::testing::Test {
     return history_;
   }
 
-  // What is in force when the watermark says for the first time that it covers `wall_us`.
-  std::set<std::string> NamesAsOf(uint64_t wall_us) {
+  // What is in force when the source says for the first time that it has settled.
+  std::set<std::string> NamesOnceSettled() {
     std::set<std::string> names;
     bool reached = false;
     while (!reached) {
       reached = *loop_->Call<bool>(std::chrono::seconds(60), [&] {
-        if (source_->watermark() < wall_us) return false;
+        if (!source_->Settled()) return false;
         for (const auto& [key, object] : source_->objects()) names.insert(key.name);
         return true;
       });
@@ -249,17 +249,18 @@ TEST_F(FolderSourceTest, FolderThatIsNotThereIsAnErrorAtStart) {
   EXPECT_THAT(std::string(open(folder_ / "file").message()), HasSubstr("is no folder"));
 }
 
-// Who has written a file waits for such a watermark (fairlead lab apply).
-TEST_F(FolderSourceTest, AWatermarkCoversAllThatWasWrittenBefore) {
+// Who has written a file asks for this (fairlead lab apply).
+TEST_F(FolderSourceTest, OnceSettledItHoldsAllThatWasWrittenBefore) {
   Open();
   std::string big;
   for (int i = 0; i < 500; ++i) absl::StrAppend(&big, Namespace(absl::StrCat("b", i)));
   ASSERT_GT(big.size(), ManifestReader::kShort);
   for (int round = 0; round < 5; ++round) {
     folder_.Put("big.yaml", big + Namespace(absl::StrCat("round", round)));
-    const auto written_us = static_cast<uint64_t>(SystemClock().WallNs() / 1000);
     folder_.Put("small.yaml", Namespace(absl::StrCat("small", round)));
-    EXPECT_EQ(NamesAsOf(written_us).count(absl::StrCat("round", round)), 1U) << round;
+    const std::set<std::string> names = NamesOnceSettled();
+    EXPECT_EQ(names.count(absl::StrCat("round", round)), 1U) << round;
+    EXPECT_EQ(names.count(absl::StrCat("small", round)), 1U) << round;
   }
 }
 

@@ -111,6 +111,17 @@ TEST_F(IntrospectTest, StatusShowsAgentsAndWhatTheyRefuse) {
   EXPECT_FALSE(status.agents(0).connected());
 }
 
+TEST_F(IntrospectTest, StatusOnceSettledReflectsAllThatWasWritten) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string name = absl::StrCat("round-", round);
+    folder_.Put("round.yaml", absl::StrCat("apiVersion: v1\nkind: Service\nmetadata: {name: ", name,
+                                           "}\nspec: {ports: [{port: 0}]}\n"));
+    const pb::StatusReply status = StatusWhen([](const auto& reply) { return reply.settled(); });
+    ASSERT_EQ(status.rejected_size(), 1);
+    EXPECT_THAT(status.rejected(0).object(), HasSubstr(name));
+  }
+}
+
 TEST_F(IntrospectTest, StatusNamesAddressesThatCountForNothing) {
   TestAgent agent(controller_->Connect(), "n1");
   agent.Hello({EndpointOf("uid-web-1", "s", "10.9.9.9", 1)});
