@@ -1,6 +1,9 @@
 #include "cli/commands/app.h"
 
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "cli/completion.h"
 
@@ -22,8 +25,9 @@ void AddTargetOptions(CLI::App& app, Context& context) {
                    "where Fairlead runs; without, it is looked for in all namespaces");
     return;
   }
-  app.add_option("--lab", context.lab, "ask the nodes of this lab; needed only when there are several")
-      ->envname("FAIRLEAD_LAB");
+  context.lab = LabOfEnvironment();
+  app.add_option("--lab", context.lab,
+                 "ask the nodes of this lab (default: $FAIRLEAD_LAB); needed only when there are several");
   app.add_option("--agent", context.agents,
                  "ask this agent: unix:/run/fairlead/agent.sock or HOST:PORT; repeatable")
       ->allow_extra_args(false);
@@ -45,7 +49,33 @@ int OfferWords(const CLI::App& app, int argc, char** argv) {
   return 0;
 }
 
+// The command that was named, so far as it is one.
+const CLI::App& LastNamed(const CLI::App& app) {
+  const std::vector<CLI::App*> named = app.get_subcommands();
+  return named.empty() ? app : LastNamed(*named.back());
+}
+
+// Says what is wrong with a command line; the exit code.
+int RefuseCommandLine(const CLI::App& app, const CLI::ParseError& error, const Context& context) {
+  const CLI::App& at = LastNamed(app);
+  const std::vector<std::string> rest = app.remaining(true);
+  const auto commands = at.get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty(); });
+  const bool wants_command = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+  if (!wants_command || rest.empty() || commands.empty()) return app.exit(error) == 0 ? 0 : kUsage;
+  std::cerr << context.error_style().Paint(Tone::kBad, "fairlead:") << " '" << rest[0] << "' is no command"
+            << (&at == &app ? "" : absl::StrCat(" of ", at.get_name())) << "; there are "
+            << absl::StrJoin(commands, ", ",
+                             [](std::string* out, const CLI::App* sub) { out->append(sub->get_name()); })
+            << "\n";
+  return kUsage;
+}
+
 }  // namespace
+
+std::string LabOfEnvironment() {
+  const char* name = std::getenv("FAIRLEAD_LAB");
+  return name == nullptr ? "" : name;
+}
 
 void AddOutputOption(CLI::App* app, Context& context) {
   app->add_option("-o,--output", context.output, "text for people, json for programs")
@@ -113,7 +143,7 @@ int Main(int argc, char** argv) {
   try {
     app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app->exit(error) == 0 ? 0 : kUsage;
+    return RefuseCommandLine(*app, error, context);
   }
   const absl::StatusOr<int> result = context.run();
   if (result.ok()) return *result;

@@ -37,6 +37,10 @@ struct Context {
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
 
+// $FAIRLEAD_LAB: the lab that is meant where the command line names none. Not CLI11's envname(): several
+// commands' options share Context::lab, and each that was not given would put the environment's lab in the
+// place of the one that was.
+std::string LabOfEnvironment();
 // "-o,--output text|json" of one command.
 void AddOutputOption(CLI::App* app, Context& context);
 // Makes `action` what is run when `app` is the command that was named.

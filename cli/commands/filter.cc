@@ -1,5 +1,7 @@
 #include "cli/commands/filter.h"
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/ip.h"
 #include "base/status_macros.h"
 
@@ -19,10 +21,15 @@ void AddFilterOptions(CLI::App* app, FilterOptions& options, bool verdicts) {
 
 absl::StatusOr<observer::v1::FlowFilter> FilterOf(const FilterOptions& options) {
   observer::v1::FlowFilter filter;
+  if (!options.pod.empty() && !absl::StrContains(options.pod, '/')) {
+    return absl::InvalidArgumentError(absl::StrCat("--pod ", options.pod, ": write NAMESPACE/", options.pod,
+                                                   ", or ", options.pod, "/ for all of that namespace"));
+  }
   filter.set_pod(options.pod);
   if (!options.address.empty()) {
-    ASSIGN_OR_RETURN(const IpAddress address, IpAddress::Parse(options.address));
-    filter.set_address(address.ToBytes());
+    const absl::StatusOr<IpAddress> address = IpAddress::Parse(options.address);
+    if (!address.ok()) return WrapError(address.status(), "--address");
+    filter.set_address(address->ToBytes());
   }
   filter.set_port(options.port);
   if (options.protocol == "tcp") filter.set_protocol(6);

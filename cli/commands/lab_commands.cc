@@ -14,8 +14,8 @@
 namespace fairlead::cli {
 
 void AddLabName(CLI::App* app, Context& context) {
-  app->add_option("--name,--lab", context.lab, "which lab; needed only when there are several")
-      ->envname("FAIRLEAD_LAB");
+  app->add_option("--name,--lab", context.lab,
+                  "which lab (default: $FAIRLEAD_LAB); needed only when there are several");
 }
 
 absl::StatusOr<std::string> ChooseLab(const Context& context) {

@@ -170,9 +170,10 @@ void AddLabUp(CLI::App& lab, Context& context) {
   app->add_option("--nodes", options->nodes,
                   "how many nodes; default: the Node objects of the manifests, or 2")
       ->check(CLI::Range(1, lab::kMaxNodes));
-  app->add_option("--name,--lab", options->name, "name of the lab, for several side by side")
-      ->envname("FAIRLEAD_LAB")
-      ->capture_default_str();
+  if (!context.lab.empty()) options->name = context.lab;
+  app->add_option("--name,--lab", options->name,
+                  "name of the lab, for several side by side; $FAIRLEAD_LAB comes before the default")
+      ->default_str("lab");
   app->add_option("--routing", options->routing, "how pods of different nodes reach each other")
       ->check(CLI::IsMember({"direct", "vxlan"}))
       ->capture_default_str();

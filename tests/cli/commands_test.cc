@@ -261,6 +261,44 @@ TEST_F(CommandTest, JsonIsJsonAndHasNoColours) {
   ::unsetenv("CLICOLOR_FORCE");
 }
 
+TEST_F(CommandTest, AWordThatIsNoCommandIsNamedBesideThoseThatAre) {
+  const Result result = Run({"statu"});
+  EXPECT_EQ(result.exit_code, kUsage);
+  EXPECT_THAT(result.err, HasSubstr("'statu' is no command; there are status, endpoints"));
+  const Result nested = Run({"lab", "lst"});
+  EXPECT_EQ(nested.exit_code, kUsage);
+  EXPECT_THAT(nested.err, HasSubstr("'lst' is no command of lab; there are up, down, list"));
+  EXPECT_THAT(nested.err, Not(HasSubstr("kubelet")));
+}
+
+TEST_F(CommandTest, AFilterThatCanMatchNothingIsRefused) {
+  const Result pod = Run({"flows", "--pod", "cart-0"});
+  EXPECT_EQ(pod.exit_code, kUsage);
+  EXPECT_THAT(pod.err, HasSubstr("--pod cart-0: write NAMESPACE/cart-0, or cart-0/ for all"));
+  const Result address = Run({"conntrack", "--address", "10.0.0.300"});
+  EXPECT_EQ(address.exit_code, kUsage);
+  EXPECT_THAT(address.err, HasSubstr("--address: '10.0.0.300'"));
+}
+
+// $FAIRLEAD_LAB is what stands where the command line names no lab, and never instead of it: `lab down`
+// would take the wrong one away.
+TEST(LabOption, WhatTheCommandLineSaysComesBeforeTheEnvironment) {
+  const auto lab_of = [](const std::string& line) {
+    Context context;
+    MakeApp(context)->parse(line);
+    return context.lab;
+  };
+  ::setenv("FAIRLEAD_LAB", "theirs", 1);
+  EXPECT_EQ(lab_of("lab down --name mine"), "mine");
+  EXPECT_EQ(lab_of("lab apply --lab mine -f x"), "mine");
+  EXPECT_EQ(lab_of("--lab mine status"), "mine");
+  EXPECT_EQ(lab_of("status --lab mine"), "mine");
+  EXPECT_EQ(lab_of("lab down"), "theirs");
+  EXPECT_EQ(lab_of("status"), "theirs");
+  ::unsetenv("FAIRLEAD_LAB");
+  EXPECT_EQ(lab_of("lab down"), "");
+}
+
 // Called as kubectl-fairlead, beside a kubectl that knows one cluster: its pods are those of PodList(), and
 // whoever runs something in them reaches the fake agent, through the real relay.
 class PluginTest : public CommandTest {
