@@ -97,10 +97,11 @@ report = json.load(open(sys.argv[1]))
 print(report)
 sys.exit(report["sent"] == 0 or report["answered"] != 0)' "$1"
 }
-in_stream() ( # FILE client|stranger ARGUMENT...: until the fifo's last writer has gone
+# To be run with &: a process of its own, which lets go of the fifo's writing end.
+in_stream() { # FILE client|stranger ARGUMENT...: until the fifo's last writer has gone
   exec {stop}>&-
   "$2" stream "${@:3}" --duration 0 --until-eof <"$logs/stop" >"$logs/$1" 2>"$logs/$1-errors"
-)
+}
 # under_traffic WHAT COMMAND...: connections that stand and a steady rate of new ones, TCP and UDP, to a pod and
 # through a Service, and a stranger who goes on trying, from two seconds before the command until $settle (6)
 # seconds after its end.
