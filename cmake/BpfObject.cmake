@@ -13,13 +13,13 @@ function(add_bpf_skeleton name)
     add_custom_command(
       OUTPUT ${object}
       COMMAND ${BPF_CLANG} -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror
-              -I${PROJECT_SOURCE_DIR} -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+              -I${PROJECT_SOURCE_DIR} $<$<BOOL:${FAIRLEAD_OTHER_LAYOUTS}>:-DFAIRLEAD_OTHER_LAYOUTS> -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
               -MD -MF ${object}.d -MT ${object}
               -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
       COMMAND ${BPF_STRIP} -g ${object}
       DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${source}
       DEPFILE ${object}.d
-      VERBATIM)
+      VERBATIM COMMAND_EXPAND_LISTS)
     list(APPEND objects ${object})
   endforeach()
   set(linked ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)

@@ -24,12 +24,27 @@ bool IsPrivate(const std::string& map) {
   return kPrivate.contains(map) || absl::StrContains(map, ".");
 }
 
-// Layouts that are no longer the first. What was in the older ones is of no use to the newer: rings of
-// half-open connections, which end by themselves, and of events that nobody will read.
+// Of the maps of policy, which change together: their numbers lead from one to the other, so the programs of
+// two versions share all of them or none (succession.h).
+#ifdef FAIRLEAD_OTHER_LAYOUTS
+constexpr int kPolicyLayout = 4;
+#else
+constexpr int kPolicyLayout = 3;
+#endif
+
+// Layouts that are no longer the first. What the agent does not write anew (succession.h) is of no use in the
+// newer ones: rings of half-open connections, which end by themselves, and of events that nobody will read.
 const std::map<std::string, int>& LaterLayouts() {
-  static const std::map<std::string, int> versions = {
-      {"ct_half_open", 2}, {"events", 2},      {"policy_generation", 2}, {"policy_set", 2},
-      {"row_by_class", 2}, {"row_by_port", 2}, {"row_word", 2}};
+  static const std::map<std::string, int> versions = {{"ct_half_open", 2},
+                                                      {"events", 2},
+                                                      {"class_by_address", kPolicyLayout},
+                                                      {"class_by_prefix", kPolicyLayout},
+                                                      {"policy_generation", kPolicyLayout},
+                                                      {"policy_rule", kPolicyLayout},
+                                                      {"policy_set", kPolicyLayout},
+                                                      {"row_by_class", kPolicyLayout},
+                                                      {"row_by_port", kPolicyLayout},
+                                                      {"row_word", kPolicyLayout}};
   return versions;
 }
 

@@ -138,9 +138,10 @@ inline constexpr size_t kMaxMarkSize = 127;
 
 class Datapath {
  public:
-  // Loads the programs, adopts pinned maps of the same layout, replaces pinned programs in place.
-  // Traffic of what was attached before flows on throughout. FAILED_PRECONDITION when another
-  // process owns `pin_dir` (two agents on one node).
+  // Loads the programs, adopts pinned maps of the same layout, replaces pinned programs in place; where maps
+  // have another layout now, that happens in the first Apply of a complete state (decision 0013). Traffic of
+  // what was attached before flows on throughout. FAILED_PRECONDITION when another process owns `pin_dir`
+  // (two agents on one node).
   static absl::StatusOr<std::unique_ptr<Datapath>> Open(const Options& options);
 
   virtual ~Datapath() = default;

@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -18,16 +17,16 @@
 #include "datapath/map_usage.h"
 #include "datapath/reassembly_helper.h"
 #include "datapath/socket_hooks.h"
+#include "datapath/succession.h"
 #include "datapath/words.h"
 
 namespace fairlead::datapath {
 namespace {
 
-// Programs by enum fl_stage: the stage's name with underscores.
-std::string StageProgram(uint32_t stage) {
-  std::string name = StageName(stage);
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+// Epochs of a set that a predecessor counted in a map of another layout are lower, so a connection that was
+// decided under one of those is decided again.
+uint32_t FirstEpoch() {
+  return static_cast<uint32_t>(SystemClock().MonotonicNs() / 1'000'000);
 }
 
 // Runs a program that looks at no packet.
@@ -66,21 +65,30 @@ absl::Status KernelDatapath::Start() {
   ASSIGN_OR_RETURN(StateMark mark, StateMark::Open(absl::StrCat(options_.pin_dir, "/state_mark_v1")));
   mark_ = std::make_unique<StateMark>(std::move(mark));
   ASSIGN_OR_RETURN(wiring_, NodeWiring::Open(*ledger_, stats_, options_.node_devices, LinkDir()));
-  reconciler_ = std::make_unique<Reconciler>(*maps_, stats_, *wiring_);
+  reconciler_ = std::make_unique<Reconciler>(*maps_, stats_, *wiring_, FirstEpoch());
   RETURN_IF_ERROR(reconciler_->Load());
   ASSIGN_OR_RETURN(events_, EventReader::Open(object_->MapFd("events"), object_->MapFd("events_lost")));
 
-  // From here on what is attached changes, program by program, each in place.
-  uint64_t changed = 0;
-  RETURN_IF_ERROR(PublishStages(changed));
+  // From here on what is attached changes, program by program, each in place. What judges changes when the
+  // maps that it reads say everything: now if it reads them already, else with the first state that is
+  // complete.
+  ASSIGN_OR_RETURN(const bool maps_are_filled, SharesMapsWithRunning(*object_));
   const bool use_tcx = !options_.force_clsact && HasTcx();
   ASSIGN_OR_RETURN(DeviceHooks hooks,
                    DeviceHooks::Open(*object_, ClsactStrategy(), use_tcx ? TcxStrategy(LinkDir()) : nullptr));
   hooks_ = std::make_unique<DeviceHooks>(std::move(hooks));
   node_sockets_ = std::make_unique<NodeSockets>(object_->MapFd("socket_choice"), object_->MapFd("backend"));
   explainer_ = std::make_unique<Explainer>(*object_, *reconciler_, *hooks_, *wiring_, LinkDir());
+  return maps_are_filled ? PutInForce() : absl::OkStatus();
+}
+
+absl::Status KernelDatapath::PutInForce() {
+  uint64_t changed = 0;
+  RETURN_IF_ERROR(PublishStages(changed));
   RETURN_IF_ERROR(AttachSockets(changed));
-  return ArmSweep();
+  RETURN_IF_ERROR(ArmSweep());
+  in_force_ = true;
+  return RemoveOtherLayouts(*object_, options_.pin_dir);
 }
 
 absl::Status KernelDatapath::PublishStages(uint64_t& changed) {
@@ -114,9 +122,9 @@ absl::StatusOr<ApplyReport> KernelDatapath::Apply(const DesiredState& desired, c
   ApplyReport report;
   if (verify) {
     // Whatever somebody else has taken off is put back, all that can be.
-    absl::Status status = PublishStages(stats_.repaired);
+    absl::Status status = in_force_ ? PublishStages(stats_.repaired) : absl::OkStatus();
     status.Update(hooks_->Mend(stats_.repaired));
-    status.Update(AttachSockets(stats_.repaired));
+    if (in_force_) status.Update(AttachSockets(stats_.repaired));
     status.Update(wiring_->Verify());
     if (!status.ok()) Fail(report.failures, "NodeConfig", desired.settings.node, status);
   }
@@ -132,6 +140,13 @@ absl::StatusOr<ApplyReport> KernelDatapath::Apply(const DesiredState& desired, c
       node_sockets_->Follow(reconciler_->services().backend_removals(), SystemClock().MonotonicNs());
   if (!ended.ok()) Fail(report.failures, "NodeConfig", desired.settings.node, ended);
   wiring_->RouteToNodes(desired, changes, report.failures);
+  if (!in_force_ && desired.complete) {
+    const absl::Status status = PutInForce();
+    if (!status.ok()) {
+      Fail(report.failures, "NodeConfig", desired.settings.node,
+           WrapError(status, "have this version's programs take over"));
+    }
+  }
   report.writes = stats_.writes - before.writes;
   report.repaired = stats_.repaired - before.repaired;
   return report;

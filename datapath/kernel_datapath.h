@@ -59,6 +59,8 @@ class KernelDatapath : public Datapath {
   absl::Status PublishStages(uint64_t& changed);
   absl::Status AttachSockets(uint64_t& changed);
   absl::Status ArmSweep();
+  // Our programs instead of a predecessor's.
+  absl::Status PutInForce();
   absl::Status AttachNode(const DesiredState& desired);
   std::string LinkDir() const { return options_.pin_dir + "/links"; }
 
@@ -75,6 +77,7 @@ class KernelDatapath : public Datapath {
   std::unique_ptr<EventReader> events_;
   std::unique_ptr<Explainer> explainer_;
   std::unique_ptr<NodeSockets> node_sockets_;
+  bool in_force_ = false;  // PutInForce has been done
 };
 
 }  // namespace fairlead::datapath

@@ -53,8 +53,8 @@ const policy::AddressClass& EffectiveClass(const ByteMap<fl_address_prefix, cons
 
 }  // namespace
 
-PolicyTables::PolicyTables(KernelMaps& kernel, WriteStats& stats, NameTable& names)
-    : sets_(kernel, stats, names), numbers_(names), classes_(kernel, stats) {}
+PolicyTables::PolicyTables(KernelMaps& kernel, WriteStats& stats, NameTable& names, uint32_t first_epoch)
+    : sets_(kernel, stats, names, first_epoch), numbers_(names), classes_(kernel, stats) {}
 
 absl::Status PolicyTables::Load() {
   RETURN_IF_ERROR(sets_.Load());

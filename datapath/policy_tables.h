@@ -33,7 +33,7 @@ namespace fairlead::datapath {
 
 class PolicyTables {
  public:
-  PolicyTables(KernelMaps& kernel, WriteStats& stats, NameTable& names);
+  PolicyTables(KernelMaps& kernel, WriteStats& stats, NameTable& names, uint32_t first_epoch);
 
   absl::Status Load();
 

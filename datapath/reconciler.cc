@@ -4,11 +4,11 @@
 
 namespace fairlead::datapath {
 
-Reconciler::Reconciler(KernelMaps& kernel, WriteStats& stats, PodLinks& links)
+Reconciler::Reconciler(KernelMaps& kernel, WriteStats& stats, PodLinks& links, uint32_t first_epoch)
     : kernel_(kernel),
       names_(kernel, stats),
       topology_(kernel, stats),
-      policy_(kernel, stats, names_),
+      policy_(kernel, stats, names_, first_epoch),
       endpoints_(kernel, stats, topology_, policy_.sets(), links),
       services_(kernel, stats) {}
 

@@ -13,7 +13,8 @@ namespace fairlead::datapath {
 
 class Reconciler {
  public:
-  Reconciler(KernelMaps& kernel, WriteStats& stats, PodLinks& links);
+  // `first_epoch`: sets of which the kernel holds nothing yet count from there.
+  Reconciler(KernelMaps& kernel, WriteStats& stats, PodLinks& links, uint32_t first_epoch = 0);
 
   // Adopts what a predecessor wrote.
   absl::Status Load();

@@ -17,11 +17,12 @@ NameKey NameOf(const std::string& set) {
 
 }  // namespace
 
-SetTable::SetTable(KernelMaps& kernel, WriteStats& stats, NameTable& names)
+SetTable::SetTable(KernelMaps& kernel, WriteStats& stats, NameTable& names, uint32_t first_epoch)
     : names_(names),
       generations_(kernel, stats),
       entries_(kernel, stats),
-      indexes_(1, kernel.Capacity(MapId::kPolicySet) - 1) {}
+      indexes_(1, kernel.Capacity(MapId::kPolicySet) - 1),
+      first_epoch_(first_epoch) {}
 
 absl::Status SetTable::Load() {
   RETURN_IF_ERROR(generations_.Load());
@@ -40,7 +41,21 @@ absl::Status SetTable::Load() {
       set.generation.index = entry.generation;
     }
   }
+  for (const auto& [name, index] : names_.held()) {
+    if (name.kind == kSetName && indexes_.Adopt(index)) reserved_.insert(index);
+  }
   return absl::OkStatus();
+}
+
+std::optional<uint32_t> SetTable::TakeIndex(const std::string& name) {
+  const uint32_t* before = names_.Find(NameOf(name));
+  if (before != nullptr && reserved_.erase(*before) != 0) return *before;
+  return indexes_.Take();
+}
+
+uint32_t SetTable::NextEpoch(uint32_t index) const {
+  const uint32_t epoch = EpochOf(index);
+  return (epoch == 0 ? first_epoch_ : epoch) + 1;
 }
 
 HeldSet* SetTable::Named(const std::string& name) {
@@ -104,7 +119,7 @@ absl::Status SetTable::Put(const std::string& name, const policy::PolicySet& rul
     ASSIGN_OR_RETURN(Generation generation, generations_.Build(Share(rules), classes));
     return PutInForce(*set, std::move(generation));
   }
-  const std::optional<uint32_t> index = indexes_.Take();
+  const std::optional<uint32_t> index = TakeIndex(name);
   if (!index) return FullError(MapId::kPolicySet, indexes_.used(), indexes_.capacity());
   HeldSet set{.index = *index, .name = name};
   absl::Status status = names_.Set(NameOf(name), *index);
@@ -122,7 +137,7 @@ absl::Status SetTable::Put(const std::string& name, const policy::PolicySet& rul
 }
 
 absl::Status SetTable::PutInForce(HeldSet& set, Generation generation) {
-  const fl_policy_set entry{.generation = generation.index, .epoch = EpochOf(set.index) + 1};
+  const fl_policy_set entry{.generation = generation.index, .epoch = NextEpoch(set.index)};
   if (absl::Status written = entries_.Set(set.index, entry); !written.ok()) {
     generations_.Retire(std::move(generation));
     return written;
@@ -137,7 +152,7 @@ absl::Status SetTable::Remove(uint32_t index) {
   auto held = held_.find(index);
   if (held == held_.end()) return absl::OkStatus();
   // The epoch goes on counting: whoever gets this number next must not match old connections.
-  RETURN_IF_ERROR(entries_.Set(index, {.generation = 0, .epoch = EpochOf(index) + 1}));
+  RETURN_IF_ERROR(entries_.Set(index, {.generation = 0, .epoch = NextEpoch(index)}));
   HeldSet& set = held->second;
   if (!set.name.empty()) {
     by_name_.erase(set.name);
@@ -169,7 +184,11 @@ absl::Status SetTable::ForgetUnusedNames() {
     const HeldSet* set = At(index);
     if (set == nullptr || BytesOf(NameOf(set->name)) != BytesOf(name)) unused.push_back(name);
   }
-  for (const NameKey& name : unused) RETURN_IF_ERROR(names_.Erase(name));
+  for (const NameKey& name : unused) {
+    const uint32_t index = names_.Get(name);
+    RETURN_IF_ERROR(names_.Erase(name));
+    if (reserved_.erase(index) != 0) indexes_.Retire(index);
+  }
   return absl::OkStatus();
 }
 

@@ -6,6 +6,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,7 @@ struct HeldSet {
 
 class SetTable {
  public:
-  SetTable(KernelMaps& kernel, WriteStats& stats, NameTable& names);
+  SetTable(KernelMaps& kernel, WriteStats& stats, NameTable& names, uint32_t first_epoch);
 
   absl::Status Load();
 
@@ -49,7 +51,9 @@ class SetTable {
   // What a generation says or said, by its number; nullptr when that is too long ago.
   const policy::PolicySet* Said(uint32_t generation_number) const;
 
-  bool HasGarbage() const { return generations_.HasGarbage() || indexes_.HasQuarantine(); }
+  bool HasGarbage() const {
+    return generations_.HasGarbage() || indexes_.HasQuarantine() || !reserved_.empty();
+  }
   absl::Status Reclaim();
   absl::Status Verify();
   GenerationStore& generations() { return generations_; }
@@ -57,6 +61,9 @@ class SetTable {
 
  private:
   HeldSet* Named(const std::string& name);
+  // The number that the name had before, if nobody else has it.
+  std::optional<uint32_t> TakeIndex(const std::string& name);
+  uint32_t NextEpoch(uint32_t index) const;
   absl::Status ForgetUnusedNames();
   absl::Status PutInForce(HeldSet& set, Generation generation);
   void Retire(Generation generation);
@@ -65,6 +72,10 @@ class SetTable {
   GenerationStore generations_;
   Table<MapId::kPolicySet> entries_;
   IdPool indexes_;
+  // Numbers of names of which this map holds no set: it is a new one (its layout changed), and until it is in
+  // force the predecessor's programs find that name's set, and no other, by the number in their own.
+  std::set<uint32_t> reserved_;
+  const uint32_t first_epoch_;
   std::map<uint32_t, HeldSet> held_;  // by index
   std::map<std::string, uint32_t> by_name_;
   // Of generations that are no longer in force, for events that are read late.

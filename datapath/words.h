@@ -1,7 +1,9 @@
 // Names of the abi's numbers for people.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "datapath/abi/event.h"
 #include "datapath/abi/reasons.h"
@@ -25,6 +27,12 @@ inline const char* StageName(uint32_t stage) {
 #undef FAIRLEAD_STAGE_NAME
   };
   return stage < FL_STAGE_COUNT ? kNames[stage] : "unknown stage";
+}
+// The program that does a stage: the stage's name with underscores.
+inline std::string StageProgram(uint32_t stage) {
+  std::string name = StageName(stage);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 inline const char* TraceKindName(uint32_t kind) {

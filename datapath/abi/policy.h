@@ -55,8 +55,15 @@ enum fl_policy_action {
 /* Array map "policy_rule". Names of rules stay in the agent, under the same index. */
 struct fl_policy_rule {
   __u32 action; /* enum fl_policy_action */
+#ifdef FAIRLEAD_OTHER_LAYOUTS
+  __u32 pad;
+#endif
 };
+#ifdef FAIRLEAD_OTHER_LAYOUTS /* see CMakeLists.txt: what a next version might do, for tests of upgrades */
+FL_ABI_SIZE(fl_policy_rule, 8);
+#else
 FL_ABI_SIZE(fl_policy_rule, 4);
+#endif
 
 /* Hash map "row_by_class" -> __u32 offset into "row_word". */
 struct fl_class_row_key {

@@ -30,7 +30,8 @@ StateChanges ChangesBetween(const DesiredState& first, const DesiredState& secon
           .services = NamesBetween(first.services, second.services)};
 }
 
-FakeNode::FakeNode(FakeKernel& kernel) : reconciler_(kernel, stats_, links_) {
+FakeNode::FakeNode(FakeKernel& kernel, uint32_t first_epoch)
+    : reconciler_(kernel, stats_, links_, first_epoch) {
   const absl::Status loaded = reconciler_.Load();
   EXPECT_TRUE(loaded.ok()) << loaded;
 }

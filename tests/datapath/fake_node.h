@@ -19,7 +19,7 @@ StateChanges ChangesBetween(const DesiredState& first, const DesiredState& secon
 
 class FakeNode {
  public:
-  explicit FakeNode(FakeKernel& kernel);
+  explicit FakeNode(FakeKernel& kernel, uint32_t first_epoch = 0);
 
   Failures Apply(const DesiredState& state, bool verify = false);
 

@@ -90,6 +90,15 @@ class LiveDatapath : public ::testing::TestWithParam<bool> {
     return *report;
   }
 
+  // Hooks where something else runs than what we hold.
+  std::vector<std::string> Foreign() const {
+    std::vector<std::string> hooks;
+    for (const AttachedProgram& program : datapath_->Programs()) {
+      if (!program.ours) hooks.push_back(program.hook);
+    }
+    return hooks;
+  }
+
   const IpAddress& Address(const std::string& pod, bool v4) {
     return node_->pod(pod).endpoint.addresses[v4 ? 0 : 1];
   }
@@ -498,14 +507,7 @@ TEST_P(LiveDatapath, WhatSomebodyTakesOffIsNamedAndPutBack) {
   AttachPods();
   const DesiredState state = Restricted({});
   Apply(state);
-  const auto strange = [&] {
-    std::vector<std::string> hooks;
-    for (const AttachedProgram& program : datapath_->Programs()) {
-      if (!program.ours) hooks.push_back(program.hook);
-    }
-    return hooks;
-  };
-  ASSERT_THAT(strange(), IsEmpty());
+  ASSERT_THAT(Foreign(), IsEmpty());
   const std::string links = options_.pin_dir + "/links/";
   const DeviceHook of_pod = {node_->pod("b").endpoint.ifindex, false, "pod_ingress_entry"};
   const DeviceHook of_node = {if_nametoindex("uplink"), true, "node_ingress_entry"};
@@ -525,11 +527,48 @@ TEST_P(LiveDatapath, WhatSomebodyTakesOffIsNamedAndPutBack) {
   ASSERT_EQ(bpf_map_delete_elem(UniqueFd(bpf_obj_get(stages.c_str())).get(), &stage), 0);
 
   const std::string node_hook = absl::StrCat(tcx ? "tcx" : "clsact", " ingress of uplink");
-  EXPECT_THAT(strange(), UnorderedElementsAre("clsact egress of flpb", node_hook, "cgroup socket_connect4",
+  EXPECT_THAT(Foreign(), UnorderedElementsAre("clsact egress of flpb", node_hook, "cgroup socket_connect4",
                                               "cgroup socket_connect6", "stage pod-egress"));
   EXPECT_EQ(Apply(state, /*verify=*/true).repaired, 5u);
-  EXPECT_THAT(strange(), IsEmpty());
+  EXPECT_THAT(Foreign(), IsEmpty());
   EXPECT_FALSE(Connects(true, kRefusedMs)) << "policy holds";
+}
+
+// As after a change of version: the maps of policy have other names, so they are not found.
+TEST_P(LiveDatapath, ProgramsGoOnWithTheirOwnMapsUntilThoseOfAnotherLayoutAreFilled) {
+  AttachPods();
+  const DesiredState state = Restricted({IpPrefix::Host(Address("a", true))});
+  Apply(state);
+  ASSERT_TRUE(Connects(true));
+  ASSERT_FALSE(Connects(false, kRefusedMs));
+  datapath_.reset();
+  std::vector<std::string> others;
+  for (const char* map : {"class_by_address", "class_by_prefix", "policy_generation", "policy_rule",
+                          "policy_set", "row_by_class", "row_by_port", "row_word"}) {
+    others.push_back(absl::StrCat(options_.pin_dir, "/", map, "_v999"));
+    const std::string pin = absl::StrCat(options_.pin_dir, "/", BpfObject::PinName(map));
+    ASSERT_EQ(rename(pin.c_str(), others.back().c_str()), 0) << pin;
+  }
+
+  // Twice: one that is killed before it has filled its maps leaves them pinned.
+  for (int i = 0; i < 2; ++i) {
+    Open();
+    EXPECT_TRUE(Connects(true)) << "nothing is filled yet, opened " << i + 1 << " times";
+    EXPECT_FALSE(Connects(false, kRefusedMs));
+    DesiredState incomplete = state;
+    incomplete.complete = false;
+    incomplete.endpoints.clear();
+    Apply(incomplete, /*verify=*/true);
+    EXPECT_TRUE(Connects(true)) << "not everything is known yet, opened " << i + 1 << " times";
+    EXPECT_FALSE(Connects(false, kRefusedMs));
+  }
+  EXPECT_THAT(Foreign(), Contains("stage pod-ingress")) << "status says that a predecessor's programs run";
+
+  Apply(state);
+  EXPECT_TRUE(Connects(true));
+  EXPECT_FALSE(Connects(false, kRefusedMs));
+  EXPECT_THAT(Foreign(), IsEmpty());
+  for (const std::string& pin : others) EXPECT_NE(access(pin.c_str(), F_OK), 0) << pin << " is still there";
 }
 
 INSTANTIATE_TEST_SUITE_P(, LiveDatapath, ::testing::Bool(),

@@ -572,5 +572,52 @@ TEST(PolicyPublication, TheEpochOfASetMovesWhenAnAnswerOfItChanges) {
   }
 }
 
+// A version whose maps of policy have another layout fills its own while the programs of the one before go on
+// with theirs. The maps of pods are the same for both, so numbers of sets must mean the same.
+TEST(PolicyPublication, ProgramsWithAPredecessorsMapsOfPolicyNeverAllowWhatNoStateAllows) {
+  constexpr uint32_t kFirstEpoch = 1'000'000;
+  const std::vector<MapId> policy_maps = {MapId::kClassByAddress,   MapId::kClassByPrefix, MapId::kPolicySet,
+                                          MapId::kPolicyGeneration, MapId::kPolicyRule,    MapId::kRowByClass,
+                                          MapId::kRowByPort,        MapId::kRowWord};
+  StateGenerator generator(Seed() + 9);
+  for (int round = 0; round < 60; ++round) {
+    FakeKernel kernel;
+    const DesiredState first = generator.State(), second = generator.Change(first);
+    ASSERT_TRUE(FakeNode(kernel).Apply(first).empty());
+    const FakeKernel before = kernel;
+    for (const MapId map : policy_maps) {
+      const auto contents = kernel.Contents(map);
+      for (const auto& [key, value] : contents) kernel.Lose(map, key);
+    }
+    // Pods of the new state under rules of the old one.
+    DesiredState between = second;
+    for (const auto& [name, set] : first.sets) between.sets[name] = set;
+    for (const auto& [name, group] : first.groups) between.groups[name] = group;
+    kernel.on_write = [&](const FakeKernel::Write& write) {
+      if (write.map != MapId::kEndpoint && write.map != MapId::kPodDevice) return;
+      FakeKernel seen = kernel;
+      for (const MapId map : policy_maps) {
+        for (const auto& [key, value] : kernel.Contents(map)) seen.Lose(map, key);
+        for (const auto& [key, value] : before.Contents(map)) seen.Corrupt(map, key, value);
+      }
+      for (const Probe& probe : AllProbes()) {
+        if (AskKernel(seen, EndpointOf(probe), probe) != Verdict::kAllow) continue;
+        EXPECT_TRUE(AskState(first, probe) == Verdict::kAllow || AskState(between, probe) == Verdict::kAllow)
+            << Describe(probe);
+      }
+    };
+    ASSERT_TRUE(FakeNode(kernel, kFirstEpoch).Apply(second).empty());
+    for (const Probe& probe : AllProbes()) {
+      EXPECT_EQ(AskKernel(kernel, EndpointOf(probe), probe), AskState(second, probe)) << Describe(probe);
+    }
+    for (const auto& [name, set] : second.sets) {
+      const auto index = Read<NameKey, uint32_t>(kernel, MapId::kName, MakeName(kSetName, {name}));
+      ASSERT_TRUE(index) << name;
+      EXPECT_GT((Read<uint32_t, fl_policy_set>(kernel, MapId::kPolicySet, *index)->epoch), kFirstEpoch)
+          << name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fairlead::datapath
