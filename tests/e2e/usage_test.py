@@ -11,7 +11,7 @@ import unittest
 ROOT = pathlib.Path(sys.argv.pop(1))
 COMMANDS = ("scripts/e2e", "e2e/programs/build", "e2e/images/build", "e2e/cluster/cluster")
 SUITES = ("e2e/suites/chart", "e2e/suites/smoke", "e2e/suites/lifecycle", "e2e/suites/upstream", "e2e/suites/faults",
-          "e2e/cluster/install-fairlead", "e2e/cluster/node-state")
+          "e2e/cluster/install-fairlead", "e2e/cluster/next-image", "e2e/cluster/node-state")
 
 
 def run(command, *arguments):
