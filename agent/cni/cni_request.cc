@@ -125,7 +125,7 @@ absl::Status ReadValid(const json& object, CniRequest* request) {
     RETURN_IF_ERROR(ReadText(attachment, "containerId", &sandbox));
     RETURN_IF_ERROR(ReadText(attachment, "ifName", &if_name));
     if (sandbox.empty() || if_name.empty()) return Wrong("attachments", "containerId and ifName are needed");
-    request->valid.insert(sandbox + "/" + if_name);
+    request->valid.insert(absl::StrCat(sandbox, "/", if_name));
   }
   return absl::OkStatus();
 }

@@ -109,8 +109,9 @@ void CniServer::Read(uint64_t id) {
   while (connections_.contains(id)) {
     std::string& input = connections_.at(id).input;
     const size_t end = input.find('\n');
-    if (end == std::string::npos && input.size() <= kMaxLine) return;
-    if (end == std::string::npos || end > kMaxLine) {
+    const bool is_whole = end != std::string::npos;
+    if (!is_whole && input.size() <= kMaxLine) return;
+    if (!is_whole || end > kMaxLine) {
       if (Send(id, ErrorLine(absl::InvalidArgumentError("CNI request: longer than 64 KiB")))) Close(id);
       return;
     }

@@ -31,7 +31,7 @@ class CniServer {
     virtual absl::Status Run(const CniRequest& request) = 0;
   };
 
-  static constexpr size_t kMaxLine = 64 * 1024;
+  static constexpr size_t kMaxLine = size_t{64} << 10;
   static constexpr size_t kMaxConnections = 1024;
 
   // Replaces what lies at `path`; mode 0600. The plugin of a connection that says nothing for

@@ -39,8 +39,7 @@ class Pods : public EndpointSource {
   };
 
   // `policy_wait`: how long a Commit waits for a pod's policy.
-  Pods(Parts parts, std::chrono::milliseconds policy_wait)
-      : parts_(std::move(parts)), policy_wait_(policy_wait) {}
+  Pods(Parts parts, std::chrono::milliseconds policy_wait) : parts_(parts), policy_wait_(policy_wait) {}
 
   // At the agent's start: committed pods whose link lives are adopted, everything else is released.
   absl::Status Adopt();
