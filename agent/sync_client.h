@@ -13,12 +13,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/backoff.h"
 #include "agent/controller_tls.h"
 #include "agent/endpoint_report.h"
 #include "agent/node_state.h"
 #include "agent/resource.h"
 #include "agent/tls_files.h"
+#include "base/backoff.h"
 #include "base/event_loop.h"
 
 namespace fairlead::agent {

@@ -1,12 +1,12 @@
-// Waiting times between attempts: exponential with full jitter, so that the agents of a cluster do not
-// come back to a controller all at once. Pure but for its random numbers.
+// Waiting times between attempts: exponential with full jitter, so that those who fail together do not
+// come back all at once. Pure but for its random numbers.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <random>
 
-namespace fairlead::agent {
+namespace fairlead {
 
 class Backoff {
  public:
@@ -34,4 +34,4 @@ class Backoff {
   std::mt19937_64 random_;
 };
 
-}  // namespace fairlead::agent
+}  // namespace fairlead

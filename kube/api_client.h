@@ -45,4 +45,8 @@ class ApiClient {
   std::unique_ptr<State> state_;
 };
 
+// How code that can be tested without a server asks: ApiClient::Call, or a stand-in. The answer is told once,
+// on the loop's thread, after the call has returned.
+using ApiCall = std::function<void(ApiRequest, ApiClient::Done)>;
+
 }  // namespace fairlead::kube

@@ -114,6 +114,11 @@ std::string ToPem(const std::vector<Certificate>& certificates) {
   return text;
 }
 
+absl::Time RenewalTime(const Certificate& certificate, double jitter) {
+  const absl::Duration life = certificate.end() - certificate.begin();
+  return certificate.begin() + life * (2.0 / 3) - life * (jitter / 20);
+}
+
 std::string TimeText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", time, absl::UTCTimeZone());
 }

@@ -46,6 +46,10 @@ class Certificate {
 absl::StatusOr<std::vector<Certificate>> ParseCertificates(absl::string_view pem);
 std::string ToPem(const std::vector<Certificate>& certificates);
 
+// When to ask for the next one: at two thirds of its life, and up to a twentieth before, as `jitter`, 0 to 1,
+// says.
+absl::Time RenewalTime(const Certificate& certificate, double jitter = 0);
+
 // "2026-11-21 16:50:34 UTC"
 std::string TimeText(absl::Time time);
 

@@ -17,7 +17,7 @@
 
 namespace fairlead::agent {
 
-AgentIdentity::AgentIdentity(Options options, EventLoop* loop, const Clock* clock, ApiCall call,
+AgentIdentity::AgentIdentity(Options options, EventLoop* loop, const Clock* clock, kube::ApiCall call,
                              SignClient* signer, Listener listener)
     : options_(std::move(options)),
       loop_(loop),
@@ -150,7 +150,7 @@ absl::Status AgentIdentity::TakeAnswer(const SignAnswer& answer, const pki::Priv
 
 void AgentIdentity::Hold(NodeIdentity identity) {
   held_ = std::move(identity);
-  renewal_ = RenewalTime(held_->certificate, std::uniform_real_distribution<>(0, 1)(random_));
+  renewal_ = pki::RenewalTime(held_->certificate, std::uniform_real_distribution<>(0, 1)(random_));
   trusted_ = held_->trusted;
   const absl::Status kept = ReplaceOwnFile(options_.file, Encode(*held_), Durability::kMedium);
   if (!kept.ok()) {

@@ -20,10 +20,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "agent/backoff.h"
 #include "agent/controller_tls.h"
 #include "agent/identity/node_identity.h"
 #include "agent/identity/sign_client.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "kube/api_client.h"
@@ -43,15 +43,13 @@ class AgentIdentity : public ControllerTls {
     std::chrono::nanoseconds refresh_interval = std::chrono::hours(1);
     std::chrono::nanoseconds refresh_pause = std::chrono::seconds(10);
   };
-  // kube::ApiClient::Call
-  using ApiCall = std::function<void(kube::ApiRequest, kube::ApiClient::Done)>;
   struct Listener {
     std::function<void()> on_renewed;               // connections may be tried anew
     std::function<void(const absl::Status&)> note;  // how it is with the certificate
   };
 
   // `loop`, `clock` and `signer` must outlive it.
-  AgentIdentity(Options options, EventLoop* loop, const Clock* clock, ApiCall call, SignClient* signer,
+  AgentIdentity(Options options, EventLoop* loop, const Clock* clock, kube::ApiCall call, SignClient* signer,
                 Listener listener);
   ~AgentIdentity() override;
 
@@ -84,7 +82,7 @@ class AgentIdentity : public ControllerTls {
   Options options_;
   EventLoop* loop_;
   const Clock* clock_;
-  ApiCall call_;
+  kube::ApiCall call_;
   SignClient* signer_;
   Listener listener_;
   Backoff backoff_;

@@ -40,9 +40,4 @@ absl::Status Check(const NodeIdentity& identity, const std::string& node, absl::
       "the certificate is that of \"", absl::StrJoin(names, "\", \""), "\", this is node ", node));
 }
 
-absl::Time RenewalTime(const pki::Certificate& certificate, double jitter) {
-  const absl::Duration life = certificate.end() - certificate.begin();
-  return certificate.begin() + life * (2.0 / 3) - life * (jitter / 20);
-}
-
 }  // namespace fairlead::agent

@@ -30,8 +30,4 @@ absl::StatusOr<NodeIdentity> Decode(absl::string_view pem);
 // Whether a controller will know the agent of `node` by it: FAILED_PRECONDITION says why not.
 absl::Status Check(const NodeIdentity& identity, const std::string& node, absl::Time now);
 
-// When to ask for a new certificate: at two thirds of its life, and up to a twentieth before, as `jitter`, 0
-// to 1, says.
-absl::Time RenewalTime(const pki::Certificate& certificate, double jitter);
-
 }  // namespace fairlead::agent

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/backoff.h"
+#include "base/backoff.h"
 #include "base/event_loop.h"
 #include "kube/api_client.h"
 

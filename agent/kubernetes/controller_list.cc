@@ -7,19 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/ip.h"
+#include "base/stable_hash.h"
 #include "kube/json.h"
 
 namespace fairlead::agent {
 namespace {
 
 using kube::TextField;
-
-// FNV-1a, 64 bits: the same on every machine and in every version.
-uint64_t HashOf(absl::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  return hash;
-}
 
 bool IsReady(const nlohmann::json& pod) {
   const nlohmann::json& conditions = kube::ListField(pod, {"status", "conditions"});
@@ -48,7 +42,7 @@ std::vector<std::string> ControllersIn(const nlohmann::json& list, uint16_t port
     const absl::StatusOr<IpAddress> address = IpAddress::Parse(TextField(pod, {"status", "podIP"}));
     if (!address.ok() || IsEnding(pod)) continue;
     std::string controller = WithPort(*address, port);
-    const uint64_t rank = HashOf(absl::StrCat(node, " ", controller));
+    const uint64_t rank = StableHash(absl::StrCat(node, " ", controller));
     ranked.emplace_back(!IsReady(pod), rank, std::move(controller));
   }
   std::sort(ranked.begin(), ranked.end());

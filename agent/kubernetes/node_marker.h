@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "agent/backoff.h"
+#include "base/backoff.h"
 #include "base/event_loop.h"
 #include "kube/api_client.h"
 

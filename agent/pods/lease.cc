@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/netlink/link.h"
+#include "base/stable_hash.h"
 #include "base/status_macros.h"
 #include "nlohmann/json.hpp"
 
@@ -20,14 +21,6 @@ constexpr char kHostPrefix[] = "flp";
 constexpr size_t kHostNameSize = 14;
 constexpr LeaseState kStates[] = {LeaseState::kPrepared, LeaseState::kCommitted, LeaseState::kReleasing,
                                   LeaseState::kCooling};
-
-// FNV-1a (Fowler, Noll, Vo), 64 bit: the same in every run, as names must outlive a restart.
-uint64_t StableHash(const std::string& text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  // Its high bits are the better ones for short texts: fold them in.
-  return hash ^ (hash >> 29);
-}
 
 absl::Status Damaged(absl::string_view field) {
   return absl::DataLossError(absl::StrCat("lease record: ", field, " is missing or wrong"));

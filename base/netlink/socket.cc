@@ -71,21 +71,12 @@ absl::Status Socket::ExecuteTogether(std::vector<Message>& messages, size_t ackn
     bytes.resize(NLMSG_ALIGN(bytes.size()));
   }
   if (send(fd_.get(), bytes.data(), bytes.size(), 0) < 0) return ErrnoError(errno, "send netlink requests");
-  std::vector<char> buffer(kBufferSize);
-  while (true) {
-    const ssize_t received = recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (received < 0) {
-      if (errno == EINTR) continue;
-      return ErrnoError(errno, "receive netlink reply");
-    }
-    auto left = static_cast<uint32_t>(received);
-    for (auto* reply = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(reply, left);
-         reply = NLMSG_NEXT(reply, left)) {
-      if (reply->nlmsg_seq < first || reply->nlmsg_type != NLMSG_ERROR) continue;
-      absl::Status status = ErrorOf(reply);
-      if (!status.ok() || reply->nlmsg_seq == awaited) return status;
-    }
-  }
+  return Receive([first, awaited](const nlmsghdr* reply) -> std::optional<absl::Status> {
+    if (reply->nlmsg_seq < first || reply->nlmsg_type != NLMSG_ERROR) return std::nullopt;
+    absl::Status status = ErrorOf(reply);
+    if (!status.ok() || reply->nlmsg_seq == awaited) return status;
+    return std::nullopt;
+  });
 }
 
 absl::Status Socket::Query(Message& message, const std::function<void(const nlmsghdr*)>& visit) {
@@ -93,7 +84,16 @@ absl::Status Socket::Query(Message& message, const std::function<void(const nlms
   request->nlmsg_seq = ++sequence_;
   if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) request->nlmsg_flags |= NLM_F_ACK;
   if (send(fd_.get(), request, request->nlmsg_len, 0) < 0) return ErrnoError(errno, "send netlink request");
+  return Receive([this, &visit](const nlmsghdr* reply) -> std::optional<absl::Status> {
+    if (reply->nlmsg_seq != sequence_) return std::nullopt;  // the rest of a request that failed half-way
+    if (reply->nlmsg_type == NLMSG_DONE) return absl::OkStatus();
+    if (reply->nlmsg_type == NLMSG_ERROR) return ErrorOf(reply);
+    visit(reply);
+    return std::nullopt;
+  });
+}
 
+absl::Status Socket::Receive(const std::function<std::optional<absl::Status>(const nlmsghdr*)>& take) {
   std::vector<char> buffer(kBufferSize);
   while (true) {
     const ssize_t received = recv(fd_.get(), buffer.data(), buffer.size(), 0);
@@ -104,10 +104,7 @@ absl::Status Socket::Query(Message& message, const std::function<void(const nlms
     auto left = static_cast<uint32_t>(received);
     for (auto* reply = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(reply, left);
          reply = NLMSG_NEXT(reply, left)) {
-      if (reply->nlmsg_seq != sequence_) continue;  // the rest of a request that failed half-way
-      if (reply->nlmsg_type == NLMSG_DONE) return absl::OkStatus();
-      if (reply->nlmsg_type == NLMSG_ERROR) return ErrorOf(reply);
-      visit(reply);
+      if (std::optional<absl::Status> end = take(reply)) return *std::move(end);
     }
   }
 }

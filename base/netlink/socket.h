@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -36,6 +37,8 @@ class Socket {
 
  private:
   explicit Socket(UniqueFd fd) : fd_(std::move(fd)) {}
+  // Hands replies to `take` until that says how it ended.
+  absl::Status Receive(const std::function<std::optional<absl::Status>(const nlmsghdr*)>& take);
 
   UniqueFd fd_;
   uint32_t sequence_ = 0;

@@ -104,7 +104,7 @@ absl::StatusOr<std::optional<Authorities>> Rotate(const Authorities& held, absl:
   bool changed = false;
   // Nobody trusts the signer any more: nothing to wait for.
   const bool is_late = IsExpired(held.signer.certificate, now);
-  if (!held.next && (is_late || now >= RenewalTime(held.signer.certificate))) {
+  if (!held.next && (is_late || now >= pki::RenewalTime(held.signer.certificate))) {
     ASSIGN_OR_RETURN(wanted.next, MakeAuthority(now));
     changed = true;
   }
@@ -126,10 +126,6 @@ absl::StatusOr<std::optional<Authorities>> Rotate(const Authorities& held, absl:
 
 pki::Lifetime LeafLifetime(absl::Time now) {
   return {now - kClockSkew, now + kLeafLife};
-}
-
-absl::Time RenewalTime(const pki::Certificate& certificate) {
-  return certificate.end() - (certificate.end() - certificate.begin()) / 3;
 }
 
 }  // namespace fairlead::controller

@@ -49,7 +49,5 @@ absl::StatusOr<std::optional<Authorities>> Rotate(const Authorities& held, absl:
 
 // From kClockSkew ago, for kLeafLife.
 pki::Lifetime LeafLifetime(absl::Time now);
-// When two thirds of a certificate's life are over.
-absl::Time RenewalTime(const pki::Certificate& certificate);
 
 }  // namespace fairlead::controller

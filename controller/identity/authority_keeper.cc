@@ -63,7 +63,7 @@ nlohmann::json Patch(const nlohmann::json& object, nlohmann::json wanted) {
 
 }  // namespace
 
-AuthorityKeeper::AuthorityKeeper(ApiCall call, std::string namespace_name, const Clock* clock)
+AuthorityKeeper::AuthorityKeeper(kube::ApiCall call, std::string namespace_name, const Clock* clock)
     : call_(std::move(call)), namespace_(std::move(namespace_name)), clock_(clock) {}
 
 bool AuthorityKeeper::Round(Done done) {

@@ -13,8 +13,8 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
-#include "controller/identity/api_call.h"
 #include "controller/identity/authorities.h"
+#include "kube/api_client.h"
 
 namespace fairlead::controller {
 
@@ -25,7 +25,7 @@ class AuthorityKeeper {
 
   static constexpr int kMaxAttempts = 5;  // of a round, when others write too
 
-  AuthorityKeeper(ApiCall call, std::string namespace_name, const Clock* clock);
+  AuthorityKeeper(kube::ApiCall call, std::string namespace_name, const Clock* clock);
 
   // Reads, and writes what is due. A round that is under way is not disturbed: false.
   bool Round(Done done);
@@ -52,7 +52,7 @@ class AuthorityKeeper {
   std::string PathOf(const Kind& kind) const;
   std::string Name(const Kind& kind) const;  // "Secret kube-system/fairlead-ca"
 
-  ApiCall call_;
+  kube::ApiCall call_;
   std::string namespace_;
   const Clock* clock_;
   std::optional<Authorities> authorities_;

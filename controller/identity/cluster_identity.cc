@@ -1,7 +1,5 @@
 #include "controller/identity/cluster_identity.h"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "api/identity_names.h"
@@ -12,8 +10,6 @@
 namespace fairlead::controller {
 namespace {
 
-constexpr int kMaxDoublings = 6;  // of the second after the first failure
-
 std::string NameOf(const pki::Certificate& ca) {
   const std::vector<std::string> names = ca.common_names();
   return names.empty() ? "a CA without a name" : names.front();
@@ -21,7 +17,7 @@ std::string NameOf(const pki::Certificate& ca) {
 
 }  // namespace
 
-ClusterIdentity::ClusterIdentity(ApiCall call, const std::string& namespace_name, const Clock* clock,
+ClusterIdentity::ClusterIdentity(kube::ApiCall call, const std::string& namespace_name, const Clock* clock,
                                  EventLoop* loop, std::shared_ptr<HeldTls> tls)
     : clock_(clock),
       loop_(loop),
@@ -52,23 +48,14 @@ void ClusterIdentity::OnRound(const absl::Status& status) {
   if (!all.ok() && all != status_) spdlog::error("{}", std::string(all.message()));
   if (all.ok() && !status_.ok()) spdlog::info("the CA is as it should be again");
   status_ = all;
-  std::chrono::nanoseconds delay = kRoundInterval;
-  if (all.ok()) {
-    failures_ = 0;
-  } else {
-    delay = std::min<std::chrono::nanoseconds>(delay,
-                                               std::chrono::seconds(1 << std::min(failures_, kMaxDoublings)));
-    ++failures_;
-  }
-  // Replicas that start together do not ask, nor write, together.
-  delay = std::chrono::nanoseconds(
-      std::uniform_int_distribution<int64_t>(delay.count() / 2, delay.count())(random_));
-  timer_ = loop_->After(delay, [this] { Round(); });
+  if (all.ok()) backoff_.Reset();
+  timer_ = loop_->After(std::chrono::nanoseconds(all.ok() ? backoff_.LongestNs() : backoff_.NextNs()),
+                        [this] { Round(); });
   if (certificate_ && on_ready_) std::exchange(on_ready_, nullptr)();
 }
 
 bool ClusterIdentity::IsCertificateDue(const Authorities& authorities, absl::Time now) const {
-  return !certificate_ || now >= RenewalTime(*certificate_) ||
+  return !certificate_ || now >= pki::RenewalTime(*certificate_) ||
          !pki::IsSignedBy({*certificate_}, authorities.Trusted());
 }
 

@@ -5,6 +5,7 @@
 //                                          -> NodeSigner (Identity.Sign)
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "controller/identity/authority_keeper.h"
@@ -23,10 +25,11 @@ namespace fairlead::controller {
 
 class ClusterIdentity {
  public:
-  // The Secret is read again so often. A change of the CA is known to all replicas long before it counts.
-  static constexpr std::chrono::seconds kRoundInterval{60};
+  // The Secret is read again so often, after a failure sooner. A change of the CA is known to all replicas
+  // long before it counts.
+  static constexpr std::chrono::seconds kRoundInterval{60}, kFirstDelay{1};
 
-  ClusterIdentity(ApiCall call, const std::string& namespace_name, const Clock* clock, EventLoop* loop,
+  ClusterIdentity(kube::ApiCall call, const std::string& namespace_name, const Clock* clock, EventLoop* loop,
                   std::shared_ptr<HeldTls> tls);
   ~ClusterIdentity();
 
@@ -55,8 +58,9 @@ class ClusterIdentity {
   absl::Status status_;
   std::optional<pki::Certificate> certificate_;
   TlsTexts texts_;
-  int failures_ = 0;
-  std::minstd_rand random_{std::random_device()()};
+  // Replicas that start together do not ask, nor write, together.
+  Backoff backoff_{std::chrono::nanoseconds(kFirstDelay).count(),
+                   std::chrono::nanoseconds(kRoundInterval).count(), std::random_device()()};
   EventLoop::TimerId timer_ = 0;
 };
 

@@ -25,7 +25,7 @@ pki::Leaf LeafOf(const std::string& node) {
 
 }  // namespace
 
-NodeSigner::NodeSigner(ApiCall call, std::string namespace_name, const Clock* clock)
+NodeSigner::NodeSigner(kube::ApiCall call, std::string namespace_name, const Clock* clock)
     : call_(std::move(call)), namespace_(std::move(namespace_name)), clock_(clock) {}
 
 absl::Status NodeSigner::Check(const SigningRequest& request) {

@@ -11,9 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
-#include "controller/identity/api_call.h"
 #include "controller/identity/authorities.h"
 #include "controller/identity/rate_limit.h"
+#include "kube/api_client.h"
 
 namespace fairlead::controller {
 
@@ -37,7 +37,7 @@ class NodeSigner {
   static constexpr RateLimit::Rate kRateOfAll{100, 200};
   static constexpr RateLimit::Rate kRateOfEach{0.2, 10};
 
-  NodeSigner(ApiCall call, std::string namespace_name, const Clock* clock);
+  NodeSigner(kube::ApiCall call, std::string namespace_name, const Clock* clock);
 
   // What signs from now on.
   void SetAuthorities(const Authorities& authorities) { authorities_ = authorities; }
@@ -51,7 +51,7 @@ class NodeSigner {
   absl::Status Check(const SigningRequest& request);
   absl::StatusOr<SignedCertificate> SignFor(const std::string& node, const std::string& csr_pem) const;
 
-  ApiCall call_;
+  kube::ApiCall call_;
   std::string namespace_;
   const Clock* clock_;
   RateLimit limit_{kRateOfAll, kRateOfEach};

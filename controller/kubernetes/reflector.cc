@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "kube/api_request.h"
 
 namespace fairlead::controller {
 namespace {
@@ -12,17 +13,6 @@ namespace {
 constexpr int kGone = 410;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr size_t kMaxRefusalBytes = 64 << 10;
-
-// A continue token is the server's own text: everything but letters and digits is escaped.
-std::string QueryEscaped(const std::string& text) {
-  std::string escaped;
-  for (char c : text) {
-    bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-    absl::StrAppend(&escaped, plain ? std::string(1, c)
-                                    : absl::StrCat("%", absl::Hex(static_cast<uint8_t>(c), absl::kZeroPad2)));
-  }
-  return escaped;
-}
 
 }  // namespace
 
@@ -45,7 +35,7 @@ std::optional<Reflector::Request> Reflector::TakeRequest(int64_t now_ns) {
   progressed_ = false;
   if (listing_) {
     std::string path = absl::StrCat(kind_.path, "?limit=", kPageSize);
-    if (!continue_token_.empty()) absl::StrAppend(&path, "&continue=", QueryEscaped(continue_token_));
+    if (!continue_token_.empty()) absl::StrAppend(&path, "&continue=", kube::UrlEscaped(continue_token_));
     return Request{std::move(path), false, 0};
   }
   int seconds = kMinWatchSeconds + static_cast<int>(random_() % kMinWatchSeconds);

@@ -77,7 +77,7 @@ class AgentIdentityTest : public ::testing::Test {
     return loop_->Call<T>(std::chrono::seconds(60), std::move(function)).value();
   }
 
-  controller::ApiCall Caller() {
+  kube::ApiCall Caller() {
     return [this, call = objects_.Caller()](kube::ApiRequest request, kube::ApiClient::Done done) {
       call(std::move(request), std::move(done));
       loop_->Post([this] { objects_.AnswerAll(); });
@@ -213,8 +213,8 @@ TEST_F(AgentIdentityTest, ItIsRenewedAtTwoThirdsOfItsLife) {
 TEST(RenewalTimeTest, LiesBetweenThreeFifthsAndTwoThirds) {
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   const pki::Authority ca = pki::MakeAuthority("ca", {now, now + absl::Hours(24)}).value();
-  EXPECT_EQ(RenewalTime(ca.certificate, 0), now + absl::Hours(16));
-  EXPECT_GT(RenewalTime(ca.certificate, 1), now + absl::Hours(24) * 0.6);
+  EXPECT_EQ(pki::RenewalTime(ca.certificate, 0), now + absl::Hours(16));
+  EXPECT_GT(pki::RenewalTime(ca.certificate, 1), now + absl::Hours(24) * 0.6);
 }
 
 TEST_F(AgentIdentityTest, AnExpiredOneIsReplacedAndMeanwhileNamed) {

@@ -4,13 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <fstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "agent/kubernetes/controller_list.h"
 #include "base/read_file.h"
+#include "tests/agent/eventually.h"
 #include "tests/agent/scratch_folder.h"
 #include "tests/kube/json_api_server.h"
 
@@ -108,12 +108,7 @@ class ControllerFinderTest : public ::testing::Test {
 
   template <typename Holds>
   bool Eventually(Holds holds) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (std::chrono::steady_clock::now() < deadline) {
-      if (loop_->Call<bool>(std::chrono::seconds(60), [&] { return holds(); }).value_or(false)) return true;
-      std::this_thread::yield();
-    }
-    return false;
+    return EventuallyOn(*loop_, holds);
   }
   bool IsTold(const std::vector<std::string>& controllers) {
     return Eventually([&] { return !told_.empty() && told_.back() == controllers; });

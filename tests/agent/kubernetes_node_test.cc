@@ -4,13 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <fstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "agent/kubernetes/node_patches.h"
 #include "datapath/fake_datapath.h"
+#include "tests/agent/eventually.h"
 #include "tests/agent/scratch_folder.h"
 #include "tests/controller/certificates.h"
 #include "tests/controller/manifests.h"
@@ -71,12 +71,7 @@ class KubernetesNodeTest : public ::testing::Test {
   }
   template <typename Holds>
   bool Eventually(Holds holds) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (std::chrono::steady_clock::now() < deadline) {
-      if (loop_->Call<bool>(std::chrono::seconds(60), [&] { return holds(); }).value_or(false)) return true;
-      std::this_thread::yield();
-    }
-    return false;
+    return EventuallyOn(*loop_, holds);
   }
   bool Is(const std::string& condition) const {
     const Condition* found = agent_.conditions().Find(condition);

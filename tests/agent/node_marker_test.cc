@@ -4,11 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <thread>
 
 #include "agent/kubernetes/node_patches.h"
 #include "kube/json.h"
+#include "tests/agent/eventually.h"
 #include "tests/kube/json_api_server.h"
 
 namespace fairlead::agent {
@@ -101,12 +101,7 @@ class NodeMarkerTest : public ::testing::Test {
   }
   template <typename Holds>
   bool Eventually(Holds holds) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (std::chrono::steady_clock::now() < deadline) {
-      if (loop_->Call<bool>(std::chrono::seconds(60), [&] { return holds(); }).value_or(false)) return true;
-      std::this_thread::yield();
-    }
-    return false;
+    return EventuallyOn(*loop_, holds);
   }
   bool IsMarked() {
     const json node = server_.Get(kPath).value_or(json());

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -14,6 +13,7 @@
 #include "base/read_file.h"
 #include "datapath/fake_datapath.h"
 #include "kube/json.h"
+#include "tests/agent/eventually.h"
 #include "tests/agent/resources.h"
 #include "tests/agent/scratch_folder.h"
 
@@ -101,12 +101,7 @@ class NodeSetupTest : public ::testing::Test {
   }
   template <typename Holds>
   bool Eventually(Holds holds) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (std::chrono::steady_clock::now() < deadline) {
-      if (loop_->Call<bool>(std::chrono::seconds(60), [&] { return holds(); }).value_or(false)) return true;
-      std::this_thread::yield();
-    }
-    return false;
+    return EventuallyOn(*loop_, holds);
   }
   std::string Conflist() const { return folder_ / "conf/05-fairlead.conflist"; }
 

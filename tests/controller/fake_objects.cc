@@ -8,7 +8,7 @@
 
 namespace fairlead::controller {
 
-ApiCall FakeObjects::Caller() {
+kube::ApiCall FakeObjects::Caller() {
   return [this](kube::ApiRequest request, kube::ApiClient::Done done) {
     waiting_.push_back({std::move(request), std::move(done)});
   };

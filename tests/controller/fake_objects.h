@@ -10,14 +10,14 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "controller/identity/api_call.h"
+#include "kube/api_client.h"
 
 namespace fairlead::controller {
 
 class FakeObjects {
  public:
   // Requests wait until they are answered.
-  ApiCall Caller();
+  kube::ApiCall Caller();
   // Answers the n-th that waits; what it says is decided now.
   void Answer(size_t n = 0);
   // Until nothing waits.

@@ -60,7 +60,7 @@ class IdentityServiceTest : public ::testing::Test {
 
   std::string Socket() const { return "unix:" + (run_ / "controller.sock"); }
   // Answers on the loop, as the client of a real API server does.
-  ApiCall Caller() {
+  kube::ApiCall Caller() {
     return [this, call = objects_.Caller()](kube::ApiRequest request, kube::ApiClient::Done done) {
       call(std::move(request), std::move(done));
       loop_->Post([this] { objects_.AnswerAll(); });
@@ -220,7 +220,7 @@ TEST_F(IdentityServiceTest, ANodesCertificateIsNoControllers) {
 
 TEST_F(IdentityServiceTest, AServerEndsWhileTheApiServerIsSilent) {
   absl::Notification asked;
-  ApiCall silent = [&](kube::ApiRequest, kube::ApiClient::Done) { asked.Notify(); };
+  kube::ApiCall silent = [&](kube::ApiRequest, kube::ApiClient::Done) { asked.Notify(); };
   NodeSigner signer(silent, "kube-system", &SystemClock());
   absl::Notification set;
   loop_->Post([&] {
