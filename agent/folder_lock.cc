@@ -20,7 +20,15 @@ absl::StatusOr<UniqueFd> LockFolder(const std::string& folder, std::chrono::mill
   const auto deadline = std::chrono::steady_clock::now() + patience;
   const std::string path = folder + "/agent.lock";
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.valid()) return ErrnoError(errno, absl::StrCat("create ", path));
+  int error = errno;
+  if (!fd.valid() && error == EROFS) {
+    fd.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd.valid() && errno != ENOENT) error = errno;
+  }
+  if (!fd.valid()) {
+    return WrapError(ErrnoError(error, absl::StrCat("create ", path)),
+                     "lock the folder (mend it, or give another directory)");
+  }
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (std::chrono::steady_clock::now() >= deadline) {
       return absl::AlreadyExistsError(absl::StrCat(

@@ -9,6 +9,7 @@
 
 namespace fairlead::agent {
 
+// On a disk that has become read-only the file of an earlier start serves: what runs has to go on there.
 // Held until the descriptor goes. ALREADY_EXISTS when another process still holds it after `patience`.
 absl::StatusOr<UniqueFd> LockFolder(const std::string& folder,
                                     std::chrono::milliseconds patience = std::chrono::milliseconds(0));
