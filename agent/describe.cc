@@ -4,10 +4,10 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "agent/encode.h"
 #include "agent/remedy.h"
 #include "agent/why.h"
+#include "base/first_few.h"
 #include "base/status_macros.h"
 
 namespace fairlead::agent {
@@ -306,7 +306,7 @@ observer::v1::Flow DescribeFlow(const FlowCursor::Found& found, const std::strin
   to.set_destination_pod(from.destination_pod);
   to.set_service(from.service);
   if (from.rule) {
-    to.set_policy(from.rule->name.empty() ? absl::StrJoin(from.rule->isolating, ", ")
+    to.set_policy(from.rule->name.empty() ? FirstFew(from.rule->isolating)
                                           : absl::StrCat(from.rule->namespace_name, "/", from.rule->name));
     to.set_policy_place(from.rule->place);
   }

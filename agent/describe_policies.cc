@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/describe.h"
+#include "base/first_few.h"
 
 namespace fairlead::agent {
 namespace {
@@ -33,7 +34,7 @@ std::string PeerText(const policy::Rule& rule, const datapath::DesiredState& des
 }
 
 std::string OriginText(const policy::RuleOrigin& origin) {
-  const std::string policies = origin.name.empty() ? absl::StrJoin(origin.isolating, ", ")
+  const std::string policies = origin.name.empty() ? FirstFew(origin.isolating)
                                                    : absl::StrCat(origin.namespace_name, "/", origin.name);
   return absl::StrCat(origin.kind, " ", policies, " ", origin.place);
 }

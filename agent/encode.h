@@ -15,6 +15,7 @@ control::v1::SyncRequest EncodeHello(const std::string& node, const std::string&
                                      const NodeState& state, uint64_t watermark,
                                      const std::vector<EndpointReport>& endpoints);
 control::v1::SyncRequest EncodeAck(uint64_t nonce);
+// No more errors than a controller takes (api/control.proto).
 control::v1::SyncRequest EncodeNack(uint64_t nonce, const std::vector<ResourceError>& errors);
 control::v1::SyncRequest EncodeReport(const std::vector<EndpointReport>& upserts,
                                       const std::vector<EndpointReport>& removals);

@@ -5,9 +5,11 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "agent/files.h"
 #include "agent/persisted_state.h"
+#include "base/first_few.h"
 #include "base/status_macros.h"
 #include "spdlog/spdlog.h"
 
@@ -22,16 +24,6 @@ constexpr char kHolding[] =
     "the state on disk is not the one that the kernel holds (the agent ended before it could save it): pods "
     "keep the policy and the Services that they have, and new pods wait, until a controller has answered; "
     "see ControllerConnected";
-constexpr size_t kMaxNamed = 3;  // reasons that a condition's message spells out
-
-std::string Summary(const std::vector<std::string>& reasons) {
-  std::string text;
-  for (size_t i = 0; i < reasons.size() && i < kMaxNamed; ++i) {
-    absl::StrAppend(&text, i == 0 ? "" : "; ", reasons[i]);
-  }
-  if (reasons.size() > kMaxNamed) absl::StrAppend(&text, "; and ", reasons.size() - kMaxNamed, " more");
-  return text;
-}
 
 }  // namespace
 
@@ -191,8 +183,8 @@ absl::StatusOr<std::vector<ResourceError>> NodeAgent::Apply(bool verify,
   }
   applied_ns_ = clock_->WallNs();
   conditions_.Set("DatapathReady", true, "");
-  if (conditions_.Set("ObjectsProgrammed", others.empty(), Summary(others)) && !others.empty()) {
-    spdlog::error("the datapath does not hold everything: {}", Summary(others));
+  if (conditions_.Set("ObjectsProgrammed", others.empty(), FirstFew(others, "; ")) && !others.empty()) {
+    spdlog::error("the datapath does not hold everything: {}", FirstFew(others, "; "));
   }
   return errors;
 }
@@ -206,7 +198,7 @@ void NodeAgent::Verify() {
   for (const auto& program : datapath_->Programs()) {
     if (!program.ours) foreign.push_back(absl::StrCat(program.hook, " runs ", program.program));
   }
-  conditions_.Set("ProgramsAttached", foreign.empty(), Summary(foreign));
+  conditions_.Set("ProgramsAttached", foreign.empty(), FirstFew(foreign, "; "));
   if (!applied) return;
   if (endpoints_ != nullptr) endpoints_->OnApplied();
   // A controller sends what was refused only when it changes; the cause may be on this node.
@@ -322,11 +314,14 @@ void NodeAgent::NoteRefusals(std::vector<ResourceError>& errors, const PolicyNam
 }
 
 void NodeAgent::ShowRefusals() {
+  // Of each kind: what a full map refuses by the thousand must not hide the policies that wait for it.
+  std::map<ResourceKind, std::vector<std::string>> refusals;
+  for (const auto& [id, error] : refused_) {
+    refusals[id.kind].push_back(absl::StrCat(NameOf(error), ": ", error.message));
+  }
   std::vector<std::string> reasons;
-  reasons.reserve(refused_.size());
-  for (const auto& [id, error] : refused_)
-    reasons.push_back(absl::StrCat(NameOf(error), ": ", error.message));
-  conditions_.Set("PolicyRealised", reasons.empty(), Summary(reasons));
+  for (const auto& [kind, of_kind] : refusals) reasons.push_back(FirstFew(of_kind, "; "));
+  conditions_.Set("PolicyRealised", reasons.empty(), absl::StrJoin(reasons, "; "));
 }
 
 bool NodeAgent::KnowsPod(const std::string& uid, const std::string& namespace_name,
@@ -396,7 +391,7 @@ void NodeAgent::NoteRecords(const std::vector<std::string>& damaged) {
                                      " pods, and their copies, are damaged: these pods have lost their "
                                      "network. Delete the pods of this node that `fairlead endpoints` does "
                                      "not list; shown until the agent starts again. ",
-                                     Summary(damaged));
+                                     FirstFew(damaged, "; "));
   if (conditions_.Set("PodRecords", damaged.empty(), message) && !damaged.empty()) {
     spdlog::error("{}", message);
   }

@@ -1,7 +1,7 @@
 #include "agent/remedy.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "base/first_few.h"
 #include "datapath/abi/reasons.h"
 
 namespace fairlead::agent {
@@ -35,7 +35,7 @@ std::string PolicyRemedy(const datapath::Explanation& explanation, const std::st
                          const std::string& destination, uint8_t protocol) {
   const bool ingress = explanation.direction == policy::Direction::kIngress;
   const policy::RuleOrigin& origin = *explanation.origin;
-  std::string policies = absl::StrJoin(origin.isolating, ", ");
+  std::string policies = FirstFew(origin.isolating);
   if (policies.empty()) policies = absl::StrCat(origin.namespace_name, "/", origin.name);
   return absl::StrCat("add ", ingress ? "an ingress" : "an egress", " rule for ", ProtocolText(protocol),
                       " port ", explanation.destination_port, ingress ? " from " : " to ",

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "base/first_few.h"
 
 namespace fairlead::agent {
 
@@ -29,7 +29,7 @@ const char* KindName(ResourceKind kind) {
 
 std::string NameOf(const ResourceError& error) {
   std::string name = absl::StrCat(KindName(error.id.kind), error.id.name.empty() ? "" : " ", error.id.name);
-  if (!error.policies.empty()) absl::StrAppend(&name, " (of ", absl::StrJoin(error.policies, ", "), ")");
+  if (!error.policies.empty()) absl::StrAppend(&name, " (of ", FirstFew(error.policies), ")");
   return name;
 }
 

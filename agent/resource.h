@@ -62,7 +62,7 @@ struct ResourceError {
   std::vector<std::string> policies;  // of a PolicySet: whose rules it holds, "namespace/name"
 };
 
-// "PolicySet set-1 (of shop/cart, shop/default-deny)"
+// "PolicySet set-1 (of shop/cart, shop/default-deny)"; the first few where a set has many policies.
 std::string NameOf(const ResourceError& error);
 
 // The policies "namespace/name" whose rules are in a set, sorted, each once.

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "base/first_few.h"
 
 namespace fairlead::datapath {
 namespace {
@@ -304,9 +304,9 @@ std::optional<uint32_t> PolicyTables::NumberOf(const ClassKey& key, Failures& fa
   absl::Status status = id.status();
   if (status.ok()) status = AddToAllSets(*id, key);
   if (status.ok()) return *id;
-  FailGroups(failures, key,
-             WrapError(status, absl::StrCat("publish the class of addresses in {",
-                                            absl::StrJoin(key.groups, ", "), "}")));
+  FailGroups(
+      failures, key,
+      WrapError(status, absl::StrCat("publish the class of addresses in {", FirstFew(key.groups), "}")));
   return std::nullopt;
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/first_few.h"
 #include "datapath/abi/conntrack.h"
 #include "datapath/abi/policy.h"
 #include "datapath/abi_convert.h"
@@ -87,7 +88,7 @@ std::string OriginWords(const policy::RuleOrigin& origin) {
   std::string text =
       absl::StrCat(origin.kind, " ", origin.namespace_name, "/", origin.name, " ", origin.place);
   if (!origin.isolating.empty()) {
-    text = absl::StrCat(origin.place, " (isolated by ", absl::StrJoin(origin.isolating, ", "), ")");
+    text = absl::StrCat(origin.place, " (isolated by ", FirstFew(origin.isolating), ")");
   }
   return text;
 }

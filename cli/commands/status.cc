@@ -84,6 +84,18 @@ bool IsConnected(const std::string& node, const Replies& replies) {
   return false;
 }
 
+// A full map refuses by the thousand, and a screen has few lines.
+void PrintFirst(const std::vector<std::string>& troubles, const Style& style) {
+  constexpr size_t kShown = 20;
+  for (size_t i = 0; i < troubles.size() && i < kShown; ++i) {
+    std::cout << style.Paint(Tone::kBad, "✗") << " " << troubles[i] << "\n";
+  }
+  if (troubles.size() > kShown) {
+    std::cout << style.Paint(Tone::kBad, "✗") << " and " << troubles.size() - kShown
+              << " more; `fairlead status -o json` has them all\n";
+  }
+}
+
 void PrintTroubles(const Replies& replies, const Style& style, bool all_conditions) {
   std::set<std::string> told;      // nodes without a controller
   std::set<std::string> rejected;  // replicas refuse the same
@@ -99,16 +111,19 @@ void PrintTroubles(const Replies& replies, const Style& style, bool all_conditio
         std::cout << style.Paint(Tone::kBad, "✗") << " " << agent.node()
                   << " is not connected to the controller\n";
       }
+      std::vector<std::string> refused;
       for (const auto& error : agent.errors()) {
-        std::cout << style.Paint(Tone::kBad, "✗") << " " << agent.node() << " refuses " << error.name()
-                  << ": " << error.message() << "\n";
+        refused.push_back(absl::StrCat(agent.node(), " refuses ", error.name(), ": ", error.message()));
       }
+      PrintFirst(refused, style);
     }
+    std::vector<std::string> refused;
     for (const auto& object : reply.rejected()) {
       if (!rejected.insert(object.object() + object.message()).second) continue;
-      std::cout << style.Paint(Tone::kBad, "✗") << " refused " << object.object() << " (" << object.where()
-                << "): " << object.message() << "\n";
+      const std::string where = object.where().empty() ? "" : absl::StrCat(" (", object.where(), ")");
+      refused.push_back(absl::StrCat("refused ", object.object(), where, ": ", object.message()));
     }
+    PrintFirst(refused, style);
   }
 }
 

@@ -2,8 +2,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/first_few.h"
 #include "base/status_macros.h"
 #include "cli/cluster.h"
 #include "cli/commands/command.h"
@@ -94,7 +94,7 @@ std::string OriginText(const control::v1::RuleOrigin& origin) {
   if (origin.kind().empty() && origin.name().empty()) return "";
   std::string text = absl::StrCat(origin.kind(), " ", origin.namespace_(), "/", origin.name());
   if (origin.isolating_size() > 0)
-    text = absl::StrCat(origin.kind(), " ", absl::StrJoin(origin.isolating(), ", "));
+    text = absl::StrCat(origin.kind(), " ", FirstFew({origin.isolating().begin(), origin.isolating().end()}));
   if (!origin.place().empty()) absl::StrAppend(&text, ", ", origin.place());
   return text;
 }

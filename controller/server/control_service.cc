@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "api/control.grpc.pb.h"
 #include "api/identity_names.h"
+#include "base/first_few.h"
 #include "base/status_macros.h"
 #include "controller/server/identity.h"
 #include "controller/server/services.h"
@@ -77,9 +78,11 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
         return hub_->OnAck(this, request.ack().nonce());
       case pb::SyncRequest::kNack: {
         ASSIGN_OR_RETURN(std::vector<ResourceError> errors, Decode(request.nack()));
+        std::vector<std::string> reasons;
         for (const ResourceError& error : errors) {
-          spdlog::warn("node {} refused {}: {}", node_, error.id.name, error.message);
+          reasons.push_back(absl::StrCat(error.id.name, ": ", error.message));
         }
+        spdlog::warn("node {} refused {}", node_, FirstFew(reasons, "; "));
         return hub_->OnNack(this, request.nack().nonce(), errors);
       }
       case pb::SyncRequest::kReport: {

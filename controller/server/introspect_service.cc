@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/introspect.grpc.pb.h"
+#include "base/first_few.h"
 #include "controller/model/backends.h"
 #include "controller/server/identity.h"
 #include "controller/server/services.h"
@@ -50,12 +51,12 @@ void FillStatus(Controller& controller, const ClusterIdentity* identity, pb::Sta
   for (const Rejection& rejection : rejections) refused_objects.insert(rejection.object);
   AddCondition("ObjectsAccepted", rejections.empty(), absl::StrCat(refused_objects.size(), " refused"),
                reply);
-  AddCondition("PodsPlaced", cluster.unplaced.empty(),
-               cluster.unplaced.empty() ? absl::StrCat(cluster.pods.size(), " pods")
-                                        : absl::StrJoin(cluster.unplaced, ", "),
-               reply);
+  AddCondition(
+      "PodsPlaced", cluster.unplaced.empty(),
+      cluster.unplaced.empty() ? absl::StrCat(cluster.pods.size(), " pods") : FirstFew(cluster.unplaced),
+      reply);
   const std::vector<std::string> refused = controller.store().RefusedAddresses();
-  AddCondition("AddressesAccepted", refused.empty(), absl::StrJoin(refused, ", "), reply);
+  AddCondition("AddressesAccepted", refused.empty(), FirstFew(refused), reply);
   std::vector<std::string> oversized;
   for (const auto& [set, rules] : controller.store().oversized_sets())
     oversized.push_back(absl::StrCat(set, " (", rules, " rules)"));
@@ -85,8 +86,8 @@ void FillStatus(Controller& controller, const ClusterIdentity* identity, pb::Sta
     for (const ResourceError& error : agent.errors) *connection->add_errors() = Encode(error);
     if (!agent.connected) away.push_back(agent.node);
   }
-  AddCondition("AgentsConnected", away.empty(),
-               away.empty() ? "" : "not connected: " + absl::StrJoin(away, ", "), reply);
+  AddCondition("AgentsConnected", away.empty(), away.empty() ? "" : "not connected: " + FirstFew(away),
+               reply);
   reply->set_ready(lost.empty());
 }
 

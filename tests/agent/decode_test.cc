@@ -6,6 +6,7 @@
 
 #include <functional>
 
+#include "absl/strings/str_cat.h"
 #include "agent/encode.h"
 #include "tests/agent/resources.h"
 
@@ -99,6 +100,14 @@ TEST(Decode, RefusesABadPolicySet) {
   expect("rules: 16385 of them", [](pb::PolicySet& s) {
     while (s.rules_size() <= policy::kMaxRulesPerSet) s.add_rules()->set_action(pb::PolicyRule::DENY);
   });
+}
+
+// A controller ends the stream of a node that says more, and the node would get nothing any more.
+TEST(EncodeNack, BlamesNoMoreThanAControllerTakes) {
+  std::vector<ResourceError> errors(5'000, {{ResourceKind::kAddressGroup, "g"}, "map is full", {}});
+  const pb::SyncRequest request = EncodeNack(3, errors);
+  EXPECT_EQ(request.nack().nonce(), 3u);
+  EXPECT_EQ(request.nack().errors_size(), 1'000);
 }
 
 TEST(Decode, RefusesABadService) {

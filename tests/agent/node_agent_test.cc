@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "datapath/fake_datapath.h"
 #include "tests/agent/resources.h"
 #include "tests/agent/scratch_folder.h"
@@ -142,6 +143,23 @@ TEST_F(NodeAgentTest, NamesWhatTheDatapathRefusesAndKeepsTheOld) {
   datapath_.refuse.clear();
   EXPECT_THAT(Push({SetOf("t", "g")}, true, 3), IsEmpty());
   EXPECT_TRUE(ConditionOf("PolicyRealised").ok);
+}
+
+TEST_F(NodeAgentTest, AFullMapHidesNeitherThePolicyNorThePodThatWaitForIt) {
+  PushBasics();
+  std::vector<Change> changes;
+  for (int i = 0; i < 5'000; ++i) {
+    const std::string group = absl::StrCat("h", i);
+    changes.push_back(GroupOf(group, {"10.0.0.1/32"}));
+    datapath_.refuse[group] = absl::ResourceExhaustedError("class_by_prefix is full");
+  }
+  changes.push_back(SetOf("t", "g"));
+  datapath_.refuse["t"] = absl::FailedPreconditionError("not all in the maps");
+  ASSERT_THAT(Push(std::move(changes), true, 2), SizeIs(5'001));
+  const std::string message = ConditionOf("PolicyRealised").message;
+  EXPECT_THAT(message, HasSubstr("and 4997 more"));
+  EXPECT_THAT(message, HasSubstr("shop/t"));
+  EXPECT_LT(message.size(), 1'000u);
 }
 
 TEST_F(NodeAgentTest, RefusesAnOlderWatermark) {
