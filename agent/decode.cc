@@ -218,7 +218,8 @@ absl::StatusOr<Body> ReadSet(const pb::PolicySet& from) {
   if (from.rules_size() == 0) return Bad("rules", "a set without rules decides nothing");
   if (from.rules_size() > policy::kMaxRulesPerSet) {
     return Bad("rules", absl::StrCat(from.rules_size(), " of them, at most ", policy::kMaxRulesPerSet,
-                                     " fit a set; split or merge the policies that select the pod"));
+                                     " fit a set: pods keep the set that they have, new ones stay closed; "
+                                     "have fewer rules in the policies that select the pod"));
   }
   for (int i = 0; i < from.rules_size(); ++i) {
     ASSIGN_OR_RETURN(to.rules.emplace_back(), ReadRule(from.rules(i), absl::StrCat("rules[", i, "]")));
@@ -294,6 +295,14 @@ absl::StatusOr<Body> ReadServiceDelta(const pb::ServiceDelta& from) {
     ASSIGN_OR_RETURN(port.removed, ReadBackends(from.ports(i).removed(), at + ".removed"));
   }
   return to;
+}
+
+// Of a set that cannot be taken: its last rule names them.
+std::vector<std::string> PoliciesOf(const pb::Resource& resource) {
+  const auto& rules = resource.policy_set().rules();
+  if (rules.empty()) return {};
+  const auto& policies = rules[rules.size() - 1].origin().isolating();
+  return {policies.begin(), policies.end()};
 }
 
 ResourceKind KindOf(const pb::Resource& resource) {
@@ -380,7 +389,8 @@ Push Decode(const pb::SyncResponse& response) {
       continue;
     }
     push.errors.push_back({{KindOf(resource), resource.name().substr(0, kMaxNameBytes)},
-                           std::string(change.status().message())});
+                           std::string(change.status().message()),
+                           PoliciesOf(resource)});
   }
   for (const pb::ResourceName& removal : response.removals()) {
     if (removal.kind() < pb::NODE_CONFIG || removal.kind() > pb::SERVICE ||

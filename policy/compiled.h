@@ -81,8 +81,8 @@ struct CompiledPolicy {
   std::map<std::string, PolicySet> sets;       // that some pod points to
   std::map<std::string, AddressGroup> groups;  // that some policy's rules mention
   std::map<std::string, PodPolicy> pods;       // by UID; every pod with a network of its own
-  // Sets whose rules do not fit (more than kMaxRulesPerSet), with the number of rules that they
-  // would have. Such a set is a lone deny, whose origin names the policies: it fails closed.
+  // Sets whose rules do not fit, with the number of rules that they would have. Such a set has one rule
+  // more than kMaxRulesPerSet, the last of which names the policies: nodes refuse it.
   std::map<std::string, size_t> oversized;
 
   bool operator==(const CompiledPolicy&) const = default;

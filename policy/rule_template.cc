@@ -186,9 +186,8 @@ BuiltSet BuildSet(Direction direction, const std::vector<const PolicyTemplate*>&
   built.rules_wanted = built.set.rules.size() + 1;
   std::string place = "default deny";
   if (built.oversized()) {
-    place = absl::StrCat("default deny of everything: ", built.rules_wanted, " rules, at most ",
-                         kMaxRulesPerSet, " fit");
-    built.set.rules.clear();
+    place = absl::StrCat("default deny; ", built.rules_wanted, " rules, at most ", kMaxRulesPerSet, " fit");
+    built.set.rules.resize(kMaxRulesPerSet);
   }
   built.set.rules.push_back(DenyRest(policies, std::move(place)));
   return built;

@@ -50,7 +50,7 @@ PortMap PortMapOf(const std::vector<const PolicyTemplate*>& policies,
                   const std::vector<NamedPort>& pod_ports);
 
 // The rules of `policies`, in the order given, then the rule that denies the rest. When there are too
-// many for a set, that deny alone.
+// many for a set, the first of them and that deny: one more than any node takes.
 struct BuiltSet {
   PolicySet set;
   size_t rules_wanted = 0;

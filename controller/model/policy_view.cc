@@ -123,7 +123,9 @@ void PolicyView::TakeSetsAndGroups(const policy::PolicyDelta& delta, Changes* ch
     }
   }
   for (const auto& [name, set] : delta.sets_added) sets_[name] = MakeResource(name, set);
-  oversized_.insert(delta.oversized.begin(), delta.oversized.end());
+  for (const auto& [name, rules] : delta.oversized) {
+    oversized_[name] = {rules, delta.sets_added.at(name).rules.back().origin.isolating};
+  }
 }
 
 void PolicyView::Commit(Changes* changes) {

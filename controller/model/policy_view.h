@@ -31,8 +31,12 @@ class PolicyView {
 
   // Endpoints, sets and groups of `node`; null: it is to hold none.
   const Resources* Of(const std::string& node) const;
-  // Sets that do not fit, with the rules that they would have.
-  const std::map<std::string, size_t>& oversized() const { return oversized_; }
+  // Sets that do not fit, by name.
+  struct Oversized {
+    size_t rules = 0;  // that it would have
+    std::vector<std::string> policies;
+  };
+  const std::map<std::string, Oversized>& oversized() const { return oversized_; }
 
  private:
   // An endpoint as some node holds it.
@@ -59,7 +63,7 @@ class PolicyView {
   std::map<std::string, ResourcePtr> groups_;  // of the whole cluster
   std::map<std::string, std::set<std::string>> group_nodes_;
   std::map<std::string, NodeState> nodes_;
-  std::map<std::string, size_t> oversized_;
+  std::map<std::string, Oversized> oversized_;
 };
 
 }  // namespace fairlead::controller

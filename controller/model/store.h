@@ -36,8 +36,8 @@ class Store {
 
   bool HasNode(const std::string& node) const { return cluster_.nodes.count(node) > 0; }
   const Cluster& cluster() const { return cluster_; }
-  // Sets of rules that do not fit and deny everything instead: name -> number of rules.
-  const std::map<std::string, size_t>& oversized_sets() const { return policies_.oversized(); }
+  // Sets with more rules than a node takes, by name.
+  const std::map<std::string, PolicyView::Oversized>& oversized_sets() const { return policies_.oversized(); }
   // Addresses that nodes reported and that count for nothing, with the reason, for people.
   std::vector<std::string> RefusedAddresses() const;
   // The addresses that a pod has now: what its node reported, or what its manifest's status says.

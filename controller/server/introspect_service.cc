@@ -58,12 +58,14 @@ void FillStatus(Controller& controller, const ClusterIdentity* identity, pb::Sta
   const std::vector<std::string> refused = controller.store().RefusedAddresses();
   AddCondition("AddressesAccepted", refused.empty(), FirstFew(refused), reply);
   std::vector<std::string> oversized;
-  for (const auto& [set, rules] : controller.store().oversized_sets())
-    oversized.push_back(absl::StrCat(set, " (", rules, " rules)"));
+  for (const auto& [name, set] : controller.store().oversized_sets())
+    oversized.push_back(absl::StrCat(set.rules, " rules for a pod, of ", FirstFew(set.policies)));
   AddCondition("PoliciesFit", oversized.empty(),
-               oversized.empty() ? ""
-                                 : absl::StrCat("sets of more than ", policy::kMaxRulesPerSet,
-                                                " rules deny everything: ", absl::StrJoin(oversized, ", ")),
+               oversized.empty()
+                   ? ""
+                   : absl::StrCat(FirstFew(oversized, "; "), "; at most ", policy::kMaxRulesPerSet,
+                                  " fit: pods keep the rules that they have, new ones stay closed; "
+                                  "have fewer rules in these policies"),
                reply);
   if (identity != nullptr) AddCertificates(*identity, reply);
   std::vector<std::string> unserved;

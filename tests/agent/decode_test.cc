@@ -102,6 +102,18 @@ TEST(Decode, RefusesABadPolicySet) {
   });
 }
 
+TEST(Decode, NamesThePoliciesOfASetThatDoesNotFit) {
+  pb::SyncResponse response = Good();
+  pb::PolicySet& set = *Find(response, "s", pb::Resource::kPolicySet).mutable_policy_set();
+  while (set.rules_size() <= policy::kMaxRulesPerSet) set.add_rules()->set_action(pb::PolicyRule::DENY);
+  for (int i = 0; i < 100; ++i) {
+    set.mutable_rules(set.rules_size() - 1)->mutable_origin()->add_isolating(absl::StrCat("shop/p", i));
+  }
+  const Push push = Decode(response);
+  ASSERT_THAT(push.errors, SizeIs(1));
+  EXPECT_EQ(NameOf(push.errors[0]), "PolicySet s (of shop/p0, shop/p1, shop/p2, and 97 more)");
+}
+
 // A controller ends the stream of a node that says more, and the node would get nothing any more.
 TEST(EncodeNack, BlamesNoMoreThanAControllerTakes) {
   std::vector<ResourceError> errors(5'000, {{ResourceKind::kAddressGroup, "g"}, "map is full", {}});
