@@ -66,6 +66,8 @@ void Session::AddPending(const ResourceId& id) {
   if (refused != refused_.end()) {
     if (refused->second.version == (now ? now->version : "")) return;
     refused_.erase(refused);
+    // Told even if the agent never held it: it shows what it has refused until it hears of it.
+    if (now == nullptr) held_.try_emplace(id);
   }
   pending_.insert(id);
 }
@@ -148,8 +150,18 @@ absl::Status Session::OnAck(uint64_t nonce) {
   }
   acked_watermark_ = std::max(acked_watermark_, in_flight_->watermark);
   complete_acked_ = complete_acked_ || in_flight_->complete;
+  if (!in_flight_->sent.empty()) RetryRemovals();
   in_flight_.reset();
   return absl::OkStatus();
+}
+
+void Session::RetryRemovals() {
+  std::erase_if(refused_, [&](const auto& refused) {
+    const auto& [id, why] = refused;
+    if (!why.version.empty()) return false;
+    pending_.insert(id);
+    return true;
+  });
 }
 
 absl::Status Session::OnNack(uint64_t nonce, const std::vector<ResourceError>& errors) {

@@ -74,7 +74,7 @@ class Session {
   std::vector<ResourceError> errors() const;
 
  private:
-  // What the agent holds: its version, and the content where this controller knows it.
+  // What the agent holds, or has refused: its version, and the content where this controller knows it.
   struct Held {
     std::string version;
     ResourcePtr resource;
@@ -93,6 +93,8 @@ class Session {
 
   void AddPending(const ResourceId& id);
   void AddToPush(const ResourceId& id, Push* push, InFlight* flight);
+  // Those that were refused because something still mentioned the resource: it may have gone now.
+  void RetryRemovals();
 
   const Store* store_;
   std::string node_;

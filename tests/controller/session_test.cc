@@ -52,10 +52,14 @@ class Agent {
       EXPECT_EQ(MakeResource(mine.id.name, mine.body)->version, upsert.resource->version);
       mine.version = upsert.resource->version;
     }
-    for (const ResourceId& id : push.removals) EXPECT_EQ(next.erase(id), 1U) << id.name;
+    for (const ResourceId& id : push.removals) {
+      EXPECT_EQ(next.erase(id) + refused_.erase(id) > 0, true) << id.name << " was never told";
+    }
     held_ = std::move(next);
     return true;
   }
+
+  void Refuse(const ResourceId& id) { refused_.insert(id); }
 
   std::vector<HeldResource> Held() const {
     std::vector<HeldResource> held;
@@ -66,6 +70,7 @@ class Agent {
 
  private:
   std::map<ResourceId, Resource> held_;
+  std::set<ResourceId> refused_;
 };
 
 // No endpoint without its sets, no set without its groups: at any moment.
@@ -173,6 +178,7 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
             const ResourceId& blamed =
                 in_flight->upserts[static_cast<size_t>(pick(static_cast<int>(in_flight->upserts.size())))]
                     .resource->id;
+            agent.Refuse(blamed);
             ASSERT_TRUE(session->OnNack(in_flight->nonce, {{blamed, "no"}}).ok());
           } else {
             ASSERT_TRUE(agent.Apply(*in_flight));
@@ -280,6 +286,48 @@ TEST_F(SessionTest, RefusalsNeverGoOnForEver) {
     ASSERT_TRUE(session.OnNack(push->nonce, {}).ok());
   }
   EXPECT_FALSE(session.errors().empty());
+}
+
+TEST_F(SessionTest, ARefusedResourceThatGoesIsRemoved) {
+  Session session(&store_, "n1", {}, 0);
+  Settle(session);
+  session.OnChanges(
+      store_.SetObjects(ObjectsOf(Nodes() + PodYaml("p0", "n1") + ServiceYaml("s") + ServiceYaml("t"))));
+  std::optional<Push> push = session.NextPush(1);
+  ASSERT_TRUE(push);
+  ASSERT_EQ(push->upserts.size(), 1u);
+  const ResourceId id = push->upserts[0].resource->id;
+  ASSERT_TRUE(session.OnNack(push->nonce, {{id, "map frontend is full"}}).ok());
+  EXPECT_EQ(session.errors().size(), 1u);
+  session.OnChanges(store_.SetObjects(ObjectsOf(Nodes() + PodYaml("p0", "n1") + ServiceYaml("s"))));
+  push = session.NextPush(1);
+  ASSERT_TRUE(push) << "the agent must not go on showing what it has refused";
+  EXPECT_EQ(push->removals, std::vector<ResourceId>{id});
+  ASSERT_TRUE(session.OnAck(push->nonce).ok());
+  EXPECT_TRUE(session.errors().empty());
+  EXPECT_TRUE(session.in_step());
+}
+
+TEST_F(SessionTest, ARefusedRemovalComesAgainWhenSomethingElseIsTaken) {
+  Session session(&store_, "n1", {}, 0);
+  Settle(session);
+  session.OnChanges(store_.SetObjects(ObjectsOf(Nodes() + PodYaml("p0", "n1"))));
+  std::optional<Push> push = session.NextPush(1);
+  ASSERT_TRUE(push);
+  ASSERT_EQ(push->removals.size(), 1u);
+  const ResourceId id = push->removals[0];
+  ASSERT_TRUE(session.OnNack(push->nonce, {{id, "something mentions it"}}).ok());
+  EXPECT_FALSE(session.NextPush(1)) << "nothing has changed";
+
+  session.OnChanges(store_.SetObjects(ObjectsOf(Nodes() + PodYaml("p0", "n1") + ServiceYaml("t"))));
+  push = session.NextPush(1);
+  ASSERT_TRUE(push);
+  ASSERT_TRUE(session.OnAck(push->nonce).ok());
+  push = session.NextPush(1);
+  ASSERT_TRUE(push);
+  EXPECT_EQ(push->removals, std::vector<ResourceId>{id});
+  ASSERT_TRUE(session.OnNack(push->nonce, {{id, "something mentions it"}}).ok());
+  EXPECT_FALSE(session.NextPush(1)) << "refused again, it waits again";
 }
 
 TEST_F(SessionTest, LargeDifferencesComeInPiecesThatAreClosed) {
