@@ -47,6 +47,8 @@ class BackendStore {
   bool HasGarbage() const { return indexes_.HasQuarantine() || spans_.HasQuarantine(); }
   void Reclaim();
   absl::Status Verify();
+  uint32_t backends_used() const { return indexes_.used(); }
+  uint32_t ids_used() const { return spans_.used(); }
   // Backends removed so far.
   uint64_t removals() const { return removals_; }
 

@@ -64,6 +64,9 @@ class GenerationStore {
   // After a grace period: frees what retired generations held.
   absl::Status Reclaim();
   absl::Status Verify();
+  uint32_t generations_used() const { return indexes_.used(); }
+  uint32_t rules_used() const { return rule_spans_.used(); }
+  uint32_t words_used() const { return rows_.used(); }
 
  private:
   absl::Status Write(Generation& generation, const ClassesById& classes);

@@ -226,10 +226,9 @@ absl::StatusOr<Explanation> KernelDatapath::Explain(const ExplainRequest& reques
 
 std::vector<MapUsage> KernelDatapath::Maps() const {
   const std::map<std::string, int> maps = object_->Maps();
-  const uint64_t connections = CountConnections(maps);
-  return ReadMapUsage(maps, {{"ct_record", connections},
-                             {"ct_translation", connections},
-                             {"endpoint", reconciler_->endpoints().size()}});
+  std::map<std::string, uint64_t> used = reconciler_->ArraysInUse();
+  used["ct_record"] = used["ct_translation"] = CountConnections(maps);
+  return ReadMapUsage(maps, used);
 }
 
 std::vector<AttachedProgram> KernelDatapath::Programs() const {

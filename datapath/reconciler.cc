@@ -70,4 +70,17 @@ absl::Status Reconciler::Verify() {
   return names_.Verify();
 }
 
+std::map<std::string, uint64_t> Reconciler::ArraysInUse() const {
+  const SetTable& sets = policy_.sets();
+  const BackendStore& backends = services_.backends();
+  return {{"endpoint", endpoints_.size()},
+          {"node", topology_.nodes_used()},
+          {"policy_set", sets.used()},
+          {"policy_generation", sets.generations().generations_used()},
+          {"policy_rule", sets.generations().rules_used()},
+          {"row_word", sets.generations().words_used()},
+          {"backend", backends.backends_used()},
+          {"backend_id", backends.ids_used()}};
+}
+
 }  // namespace fairlead::datapath

@@ -2,6 +2,10 @@
 // and only then, when everything is known, what is no longer wanted.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <string>
+
 #include "absl/status/status.h"
 #include "datapath/datapath.h"
 #include "datapath/endpoint_table.h"
@@ -25,6 +29,9 @@ class Reconciler {
 
   // A pod's link is gone: what the maps hold for it goes, too, whatever the sources have not told yet.
   absl::Status Release(uint32_t ifindex) { return endpoints_.Release(ifindex); }
+
+  // Entries in use of the maps that are arrays, where every entry exists; by the map's name.
+  std::map<std::string, uint64_t> ArraysInUse() const;
 
   const Topology& topology() const { return topology_; }
   const PolicyTables& policy() const { return policy_; }

@@ -38,6 +38,7 @@ class ServiceTable {
   std::string NameAt(const IpAddress& address, uint16_t port, uint8_t protocol) const;
   // Backends that it gives to new connections.
   std::vector<BackendAddress> BackendsAt(const IpAddress& address, uint16_t port, uint8_t protocol) const;
+  const BackendStore& backends() const { return backends_; }
   uint64_t backend_removals() const { return backends_.removals(); }
   BackendAddress BackendAt(uint32_t index) const { return backends_.At(index); }
 

@@ -57,6 +57,8 @@ class SetTable {
   absl::Status Reclaim();
   absl::Status Verify();
   GenerationStore& generations() { return generations_; }
+  const GenerationStore& generations() const { return generations_; }
+  uint32_t used() const { return indexes_.used(); }
   const std::map<uint32_t, HeldSet>& held() const { return held_; }
 
  private:

@@ -56,6 +56,7 @@ class Topology {
   void ForEachPod(const std::function<void(const fl_address&, uint32_t endpoint)>& visit) const;
   // Call after a batch of changes.
   absl::Status PublishRouteEpoch();
+  uint32_t nodes_used() const { return node_ids_.used(); }
 
   // "" when there is none.
   std::string NodeName(uint32_t index) const;

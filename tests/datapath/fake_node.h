@@ -24,6 +24,7 @@ class FakeNode {
   Failures Apply(const DesiredState& state, bool verify = false);
 
   const WriteStats& stats() const { return stats_; }
+  const Reconciler& reconciler() const { return reconciler_; }
 
  private:
   class NoLinks : public PodLinks {

@@ -486,6 +486,13 @@ TEST(PolicyPublication, ASetThatDoesNotFitLeavesTheOldOneInForceAndSaysWhatIsFul
   kernel.capacities[MapId::kRowWord] = 16;
   FakeNode agent(kernel);
   ASSERT_TRUE(agent.Apply(state).empty());
+  std::map<std::string, uint64_t> used = agent.reconciler().ArraysInUse();
+  EXPECT_EQ(used["endpoint"], 1u);
+  EXPECT_EQ(used["policy_set"], 1u);
+  EXPECT_EQ(used["policy_generation"], 1u);
+  EXPECT_EQ(used["policy_rule"], 2u);
+  EXPECT_GT(used["row_word"], 0u);
+  EXPECT_LE(used["row_word"], 16u);
 
   DesiredState wanted = state;
   for (int i = 0; i < 1000; ++i) {

@@ -45,6 +45,8 @@ TEST(ServicePublication, AFrontEndIsWholeAtEveryWriteAndABackendThatStaysIsUntou
   const DesiredState before = State({WithBackends("cart", {1, 2})}),
                      after = State({WithBackends("cart", {1, 3})});
   ASSERT_TRUE(balancer.Apply(before).empty());
+  EXPECT_EQ(balancer.reconciler().ArraysInUse()["backend"], 2u);
+  EXPECT_EQ(balancer.reconciler().ArraysInUse()["backend_id"], 2u);
   const auto stays = Backend(kernel, IpAddress::FromV4(0x0af40101u));
   const auto goes = Backend(kernel, IpAddress::FromV4(0x0af40102u));
   const auto old_backends = BackendsOf(kernel, kVip, 80, 6);
