@@ -91,14 +91,16 @@ absl::Status Serve(Options options) {
   LeaseTable leases(&store, &SystemClock(),
                     std::chrono::nanoseconds(std::chrono::seconds(options.address_cooldown_s)).count());
   ASSIGN_OR_RETURN(const std::vector<LeaseStore::Damaged> damaged, leases.Load());
-  std::vector<std::string> lost;
-  for (const LeaseStore::Damaged& record : damaged) lost.push_back(record.reason);
-  agent.NoteRecords(lost);
   ASSIGN_OR_RETURN(NetlinkLinks links, NetlinkLinks::Open());
   Pods pods({&leases, &links, datapath.get(), &agent, loop.get()},
             std::chrono::seconds(options.policy_wait_s));
   agent.SetEndpoints(&pods);
   RETURN_IF_ERROR(pods.Adopt());
+  std::vector<std::string> lost;
+  for (const LeaseStore::Damaged& record : damaged) {
+    if (!leases.Holds(record.generation)) lost.push_back(record.reason);
+  }
+  agent.NoteRecords(lost, pods.counters().rebuilt);
 
   options.sync.version = FAIRLEAD_VERSION;
   std::unique_ptr<KubernetesNode> kubernetes;

@@ -384,17 +384,18 @@ absl::Status NodeAgent::Ready() const {
   return absl::OkStatus();
 }
 
-void NodeAgent::NoteRecords(const std::vector<std::string>& damaged) {
-  const std::string message =
-      damaged.empty() ? ""
-                      : absl::StrCat("the records of ", damaged.size(),
-                                     " pods, and their copies, are damaged: these pods have lost their "
-                                     "network. Delete the pods of this node that `fairlead endpoints` does "
-                                     "not list; shown until the agent starts again. ",
-                                     FirstFew(damaged, "; "));
-  if (conditions_.Set("PodRecords", damaged.empty(), message) && !damaged.empty()) {
-    spdlog::error("{}", message);
+void NodeAgent::NoteRecords(const std::vector<std::string>& lost, uint64_t rebuilt) {
+  std::string message;
+  if (rebuilt > 0) absl::StrAppend(&message, rebuilt, " lost records were rebuilt from the pods' devices. ");
+  if (!lost.empty()) {
+    absl::StrAppend(
+        &message, "the records of ", lost.size(),
+        " pods, and their copies, are damaged, and no device says whose it is: these pods have lost "
+        "their network. Delete the pods of this node that `fairlead endpoints` does not list; shown "
+        "until the agent starts again. ",
+        FirstFew(lost, "; "));
   }
+  if (conditions_.Set("PodRecords", lost.empty(), message) && !lost.empty()) spdlog::error("{}", message);
 }
 
 void NodeAgent::Note(const std::string& type, const absl::Status& status) {

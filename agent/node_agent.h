@@ -59,8 +59,9 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   absl::Status ApplyEndpoint(const std::string& key) override;
   absl::Status Ready() const override;
 
-  // Records of pods that are damaged, each with the reason; none is fine.
-  void NoteRecords(const std::vector<std::string>& damaged);
+  // Records of pods that are damaged in all their files, each with the reason, and how many others came
+  // back from the pods' devices.
+  void NoteRecords(const std::vector<std::string>& lost, uint64_t rebuilt);
   // How something around this is, as the condition `type`.
   void Note(const std::string& type, const absl::Status& status);
   // OK when the node takes pods: Ready, and runtimes find the plugin. For people and probes.

@@ -59,6 +59,11 @@ const Lease* LeaseTable::Find(const std::string& key) const {
   return found == live_.end() ? nullptr : &found->second;
 }
 
+bool LeaseTable::Holds(uint32_t generation) const {
+  return std::any_of(live_.begin(), live_.end(),
+                     [&](const auto& entry) { return entry.second.generation == generation; });
+}
+
 uint32_t LeaseTable::NextGeneration() {
   // Follows the clock, so that a node whose records were lost does not count from one again.
   const int64_t seconds = clock_->WallNs() / kNsPerSecond - kGenerationEpochSeconds;
@@ -117,6 +122,27 @@ absl::StatusOr<std::vector<IpAddress>> LeaseTable::Allocate(const Request& reque
   }
   std::move(undo).Cancel();
   return taken;
+}
+
+absl::Status LeaseTable::Restore(Lease lease) {
+  bool known = live_.contains(lease.key()) || cooling_.contains(lease.generation);
+  for (const auto& [key, held] : live_) {
+    known |= held.generation == lease.generation;
+    for (const IpAddress& address : lease.addresses) {
+      known |= std::find(held.addresses.begin(), held.addresses.end(), address) != held.addresses.end();
+    }
+  }
+  if (known)
+    return absl::AlreadyExistsError(absl::StrCat("sandbox ", lease.key(), " or its addresses are on record"));
+  lease.since_ns = clock_->WallNs();
+  last_generation_ = std::max(last_generation_, lease.generation);
+  for (AddressPool& pool : pools_) {
+    for (const IpAddress& address : lease.addresses) pool.Restore(address);
+  }
+  // What is not on disk now is rebuilt again at the next start.
+  store_->Put(lease).IgnoreError();
+  live_.emplace(lease.key(), std::move(lease));
+  return absl::OkStatus();
 }
 
 absl::Status LeaseTable::CheckPortMappings(const Request& request) const {

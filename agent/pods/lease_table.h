@@ -45,10 +45,15 @@ class LeaseTable {
   // nullptr when there is none that lives (a cooling one does not).
   const Lease* Find(const std::string& key) const;
   const std::map<std::string, Lease>& live() const { return live_; }
+  // A living sandbox of that generation.
+  bool Holds(uint32_t generation) const;
 
   // One address of each pool. A sandbox and interface that has a record keeps what it has.
   absl::StatusOr<Lease> Prepare(const Request& request);
   absl::Status Commit(const std::string& key, uint32_t ifindex);
+  // A committed sandbox whose record was lost. ALREADY_EXISTS when its sandbox, its generation or an address
+  // of it is on record. On a full disk it is in memory only.
+  absl::Status Restore(Lease lease);
   // In memory in any case; an error tells that the record on disk still says "committed".
   absl::Status BeginRelease(const std::string& key);
   // The link is gone: the addresses begin to cool down.

@@ -6,6 +6,7 @@
 
 #include "agent/pods/lease.h"
 #include "base/netlink/link.h"
+#include "base/netlink/route.h"
 #include "base/status_macros.h"
 
 namespace fairlead::agent {
@@ -39,8 +40,21 @@ absl::StatusOr<uint32_t> NetlinkLinks::Find(const std::string& name) {
   return link.ifindex;
 }
 
-absl::Status NetlinkLinks::BringUp(uint32_t ifindex) {
-  return netlink::ChangeLink(socket_, ifindex, {.up = true});
+absl::StatusOr<HostEnd> NetlinkLinks::Describe(const std::string& name) {
+  ASSIGN_OR_RETURN(const netlink::Link link, netlink::FindLink(socket_, name));
+  HostEnd end{.ifindex = link.ifindex, .name = link.name, .alias = link.alias, .host_mac = link.mac};
+  ASSIGN_OR_RETURN(const std::vector<netlink::Neighbour> neighbours, netlink::PermanentNeighbours(socket_));
+  for (const netlink::Neighbour& neighbour : neighbours) {
+    if (neighbour.ifindex != link.ifindex) continue;
+    end.mac = neighbour.mac;
+    end.addresses.push_back(neighbour.address);
+  }
+  return end;
+}
+
+absl::Status NetlinkLinks::BringUp(uint32_t ifindex, const std::string& alias) {
+  return netlink::ChangeLink(socket_, ifindex,
+                             {.up = true, .alias = alias.empty() ? std::nullopt : std::optional(alias)});
 }
 
 absl::Status NetlinkLinks::Delete(const std::string& name) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/pods/link_alias.h"
 #include "base/netlink/socket.h"
 
 namespace fairlead::agent {
@@ -20,7 +21,10 @@ class Links {
   virtual absl::StatusOr<std::map<std::string, uint32_t>> List() = 0;
   // NOT_FOUND when there is none.
   virtual absl::StatusOr<uint32_t> Find(const std::string& name) = 0;
-  virtual absl::Status BringUp(uint32_t ifindex) = 0;
+  // NOT_FOUND when there is none.
+  virtual absl::StatusOr<HostEnd> Describe(const std::string& name) = 0;
+  // Up, and `alias` noted at it (link_alias.h); empty: none.
+  virtual absl::Status BringUp(uint32_t ifindex, const std::string& alias) = 0;
   // Takes the pod's end along; nobody sees either when it returns. OK when it is gone already.
   virtual absl::Status Delete(const std::string& name) = 0;
 };
@@ -36,7 +40,8 @@ class NetlinkLinks : public Links {
 
   absl::StatusOr<std::map<std::string, uint32_t>> List() override;
   absl::StatusOr<uint32_t> Find(const std::string& name) override;
-  absl::Status BringUp(uint32_t ifindex) override;
+  absl::StatusOr<HostEnd> Describe(const std::string& name) override;
+  absl::Status BringUp(uint32_t ifindex, const std::string& alias) override;
   absl::Status Delete(const std::string& name) override;
 
  private:

@@ -49,8 +49,26 @@ std::vector<PoolUsage> Pods::Pools() const {
   return pools;
 }
 
+void Pods::RebuildRecords(const std::map<std::string, uint32_t>& links) {
+  std::set<std::string> recorded;
+  for (const auto& [key, lease] : parts_.leases->live()) recorded.insert(lease.host_interface);
+  for (const auto& [name, ifindex] : links) {
+    if (recorded.contains(name)) continue;
+    absl::StatusOr<HostEnd> end = parts_.links->Describe(name);
+    absl::StatusOr<Lease> lease = end.ok() ? LeaseOf(*end) : end.status();
+    absl::Status status = lease.ok() ? parts_.leases->Restore(*lease) : lease.status();
+    if (status.ok()) {
+      ++counters_.rebuilt;
+      spdlog::warn("the record of {} was lost; rebuilt from its device {}", lease->pod(), name);
+    } else if (!absl::IsNotFound(status)) {
+      spdlog::warn("rebuild a record from device {}: {}", name, std::string(status.message()));
+    }
+  }
+}
+
 absl::Status Pods::Adopt() {
   ASSIGN_OR_RETURN(auto links, parts_.links->List());
+  RebuildRecords(links);
   std::vector<std::string> gone;
   for (const auto& [key, lease] : parts_.leases->live()) {
     auto link = links.find(lease.host_interface);
@@ -68,7 +86,7 @@ absl::Status Pods::Adopt() {
     if (lease.state != LeaseState::kCommitted) continue;
     // Programs first: a restart may have fallen between making the record and attaching.
     absl::Status status = parts_.datapath->AttachPod(lease.ifindex);
-    if (status.ok()) status = parts_.links->BringUp(lease.ifindex);
+    if (status.ok()) status = parts_.links->BringUp(lease.ifindex, AliasOf(lease).value_or(""));
     if (!status.ok()) spdlog::warn("adopt {}: {}", lease.pod(), std::string(status.message()));
     ++counters_.adopted;
   }
@@ -146,7 +164,7 @@ absl::Status Pods::Realise(const std::string& key, uint32_t ifindex) {
                                                    lease->host_interface, ", ", *found, " is"));
   }
   RETURN_IF_ERROR(parts_.datapath->AttachPod(ifindex));
-  RETURN_IF_ERROR(parts_.links->BringUp(ifindex));
+  RETURN_IF_ERROR(parts_.links->BringUp(ifindex, AliasOf(*lease).value_or("")));
   RETURN_IF_ERROR(parts_.leases->Commit(key, ifindex));
   return parts_.sink->ApplyEndpoint(key);
 }

@@ -35,13 +35,14 @@ class Pods : public EndpointSource {
     EventLoop* loop = nullptr;
   };
   struct Counters {
-    uint64_t added = 0, add_failed = 0, deleted = 0, adopted = 0, swept = 0;
+    uint64_t added = 0, add_failed = 0, deleted = 0, adopted = 0, swept = 0, rebuilt = 0;
   };
 
   // `policy_wait`: how long a Commit waits for a pod's policy.
   Pods(Parts parts, std::chrono::milliseconds policy_wait) : parts_(parts), policy_wait_(policy_wait) {}
 
-  // At the agent's start: committed pods whose link lives are adopted, everything else is released.
+  // At the agent's start: committed pods whose link lives are adopted, everything else is released. A link
+  // that no record has, but that says whose it is (link_alias.h), gets its record back.
   absl::Status Adopt();
 
   // CNI ADD, first half. Makes sure that no link of that name is left from an earlier life.
@@ -77,6 +78,7 @@ class Pods : public EndpointSource {
   };
 
   bool KnowsPolicy(const Lease& lease) const;
+  void RebuildRecords(const std::map<std::string, uint32_t>& links);
   absl::Status Realise(const std::string& key, uint32_t ifindex);
   void Finish(const std::string& key, const absl::Status& status);
   absl::Status Withdraw(const std::string& key);

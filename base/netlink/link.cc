@@ -29,7 +29,8 @@ Link ParseLink(const nlmsghdr* reply) {
               .up = (info->ifi_flags & IFF_UP) != 0,
               .loopback = (info->ifi_flags & IFF_LOOPBACK) != 0,
               .peer_ifindex = attributes.Get<uint32_t>(IFLA_LINK),
-              .master_ifindex = attributes.Get<uint32_t>(IFLA_MASTER)};
+              .master_ifindex = attributes.Get<uint32_t>(IFLA_MASTER),
+              .alias = attributes.String(IFLA_IFALIAS)};
 }
 
 absl::StatusOr<Link> FindOne(Socket& socket, Message& message, const std::string& what) {
@@ -129,6 +130,8 @@ absl::Status ChangeLink(Socket& socket, uint32_t ifindex, const LinkChange& chan
   if (change.mac) message.Put(IFLA_ADDRESS, *change.mac);
   if (change.name) message.PutString(IFLA_IFNAME, *change.name);
   if (change.master_ifindex) message.Put(IFLA_MASTER, *change.master_ifindex);
+  // Without a zero at its end, for which the longest one has no room.
+  if (change.alias) message.PutBytes(IFLA_IFALIAS, change.alias->data(), change.alias->size());
   return WrapError(socket.Execute(message), absl::StrCat("change device with index ", ifindex));
 }
 

@@ -30,7 +30,11 @@ struct Link {
   bool loopback = false;
   uint32_t peer_ifindex = 0;  // veth: the other end; vlan: the device below; 0: none
   uint32_t master_ifindex = 0;
+  std::string alias;  // a note of whoever manages it, at most kMaxAliasBytes
 };
+
+// IFALIASZ of linux/if.h without the zero at its end.
+inline constexpr size_t kMaxAliasBytes = 255;
 
 struct VethRequest {
   std::string name;
@@ -67,6 +71,7 @@ struct LinkChange {
   std::optional<MacAddress> mac;
   std::optional<std::string> name;
   std::optional<uint32_t> master_ifindex;  // 0: none
+  std::optional<std::string> alias;        // empty: none
 };
 absl::Status ChangeLink(Socket& socket, uint32_t ifindex, const LinkChange& change);
 

@@ -57,6 +57,17 @@ TEST_F(NetlinkTest, MakesAVethPairWithItsPeerInAnotherNamespace) {
   EXPECT_EQ(FindLink(*host_, "eth0").status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(NetlinkTest, AnAliasOfAnyLengthThatTheKernelTakesReadsBack) {
+  MakePair();
+  EXPECT_EQ(FindLink(*host_, host_index_)->alias, "");
+  for (const std::string& alias : {std::string("shop/cart-0"), std::string(kMaxAliasBytes, 'x')}) {
+    const absl::Status changed = ChangeLink(*host_, host_index_, {.up = true, .alias = alias});
+    ASSERT_TRUE(changed.ok()) << changed;
+    EXPECT_EQ(FindLink(*host_, host_index_)->alias, alias);
+  }
+  EXPECT_FALSE(ChangeLink(*host_, host_index_, {.alias = std::string(kMaxAliasBytes + 1, 'x')}).ok());
+}
+
 TEST_F(NetlinkTest, RefusesATakenNameInTheKernelsWords) {
   MakePair();
   absl::Status again = CreateVeth(*host_, {.name = "host0", .peer_name = "other"});

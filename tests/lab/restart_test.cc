@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -148,6 +150,49 @@ TEST(RestartTest, PoliciesStayInForceWhileTheAgentIsDown) {
   EXPECT_TRUE(Eventually([&] { return lab.Fairlead({"status"}).exit_code == 0; }));
   EXPECT_EQ(lab.Probe("a/client", target), "ok");
   EXPECT_EQ(lab.ProbeBriefly("a/stranger", target), "timeout");
+}
+
+// Everything under the records' folders of a node, as a bad disk leaves it. Returns how many files.
+int DamageRecords(const Lab& lab, const std::string& node) {
+  int files = 0;
+  for (const char* folder : {"state", "run"}) {
+    const std::string path = "/run/fairlead/labs/" + lab.name() + "/nodes/" + node + "/" + folder + "/pods";
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      std::ofstream(entry.path()) << "{\"format\": 1, \"gen";
+      ++files;
+    }
+  }
+  return files;
+}
+
+TEST(RestartTest, PodsWhoseRecordsAreAllDamagedKeepTheirNetwork) {
+  const Lab lab(Cluster() + Pod("a", "stranger", "node-2", "app: stranger", ""));
+  ASSERT_TRUE(lab.up());
+  const std::string address = lab.Address("pod", "a/near");
+  const std::string target = Lab::At(address, 8080);
+  ASSERT_EQ(lab.Probe("a/client", target), "ok");
+  const auto devices = [&] {
+    const std::string links = lab.Exec("node-1", {"ip", "-o", "link"}).out;
+    int found = 0;
+    for (size_t at = links.find(": flp"); at != std::string::npos; at = links.find(": flp", at + 1)) ++found;
+    return found;
+  };
+  ASSERT_EQ(devices(), 2);
+
+  EXPECT_EQ(DamageRecords(lab, "node-1"), 4);  // the agent that runs does not read them again
+  lab.Fairlead({"lab", "kill", "node-1"});
+  EXPECT_TRUE(Eventually([&] {
+    return lab.Fairlead({"status", "-v"}).out.find("2 lost records were rebuilt") != std::string::npos;
+  })) << lab.Fairlead({"status", "-v"}).out;
+  EXPECT_EQ(lab.Fairlead({"status"}).exit_code, 0);
+  EXPECT_EQ(devices(), 2);
+  EXPECT_EQ(lab.Address("pod", "a/near"), address);
+  EXPECT_EQ(lab.Probe("a/client", target), "ok");
+  EXPECT_EQ(lab.ProbeBriefly("a/stranger", target), "timeout") << "under the policy it had";
+
+  lab.Delete(Pod("a", "near", "node-1", "app: server", ""));
+  EXPECT_TRUE(Eventually([&] { return devices() == 1; })) << "its DEL takes the device";
+  EXPECT_TRUE(Eventually([&] { return lab.Fairlead({"status"}).exit_code == 0; }));
 }
 
 }  // namespace

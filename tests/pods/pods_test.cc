@@ -249,5 +249,60 @@ TEST_F(PodsTest, CheckComparesRecordLinkAndDatapath) {
   EXPECT_THAT(std::string(agent.pods.Check("s1/eth0", "", lease.addresses).message()), HasSubstr("is gone"));
 }
 
+TEST_F(PodsTest, APodWhoseRecordIsLostGetsItBackFromItsLink) {
+  world_.known_pods = {"uid-s1", "uid-s2"};
+  Lease before;
+  {
+    AgentOn agent(&world_);
+    ASSERT_EQ(Add(agent, "s1"), absl::OkStatus());
+    before = *agent.leases.Find("s1/eth0");
+  }
+  world_.neighbours[LinkOf("s1")] = {before.mac, before.addresses};
+  world_.disk[before.generation] = "half";
+  world_.clock.Advance(1);
+
+  AgentOn agent(&world_);
+  EXPECT_EQ(agent.pods.counters().rebuilt, 1u);
+  EXPECT_TRUE(agent.leases.Holds(before.generation));
+  ASSERT_EQ(agent.pods.Endpoints().size(), 1u);
+  const datapath::LocalEndpoint endpoint = agent.pods.Endpoints()[0];
+  EXPECT_EQ(endpoint.addresses, before.addresses);
+  EXPECT_EQ(endpoint.mac, before.mac);
+  EXPECT_EQ(endpoint.pod_uid, "uid-s1");
+  EXPECT_EQ(endpoint.generation, before.generation);
+  EXPECT_TRUE(world_.links.contains(LinkOf("s1")));
+  EXPECT_EQ(DecodeLease(world_.disk[before.generation])->addresses, before.addresses);
+  ASSERT_EQ(Add(agent, "s2"), absl::OkStatus());
+  EXPECT_NE(agent.leases.Find("s2/eth0")->addresses, before.addresses) << "nobody else gets its addresses";
+
+  EXPECT_TRUE(agent.pods.Release("s1/eth0").ok());
+  EXPECT_FALSE(world_.links.contains(LinkOf("s1")));
+}
+
+TEST_F(PodsTest, ALinkThatWasNeverCommittedGetsNoRecord) {
+  AgentOn(&world_).pods.Prepare(RequestOf("s1")).IgnoreError();
+  world_.MakeLink(LinkOf("s1"));
+  world_.disk.clear();
+  AgentOn agent(&world_);
+  EXPECT_EQ(agent.pods.counters().rebuilt, 0u);
+  EXPECT_TRUE(world_.links.empty());
+}
+
+TEST_F(PodsTest, TwoLinksNeverGetOneAddressBack) {
+  world_.known_pods = {"uid-s1", "uid-s2"};
+  Lease lease;
+  {
+    AgentOn agent(&world_);
+    ASSERT_EQ(Add(agent, "s1"), absl::OkStatus());
+    ASSERT_EQ(Add(agent, "s2"), absl::OkStatus());
+    lease = *agent.leases.Find("s1/eth0");
+  }
+  world_.neighbours[LinkOf("s2")] = {lease.mac, lease.addresses};  // somebody has tampered
+  std::erase_if(world_.disk, [&](const auto& record) { return record.first != lease.generation; });
+  AgentOn agent(&world_);
+  EXPECT_EQ(agent.pods.counters().rebuilt, 0u);
+  EXPECT_EQ(agent.leases.live().size(), 1u);
+}
+
 }  // namespace
 }  // namespace fairlead::agent

@@ -36,8 +36,21 @@ absl::StatusOr<uint32_t> WorldLinks::Find(const std::string& name) {
   return found->second;
 }
 
-absl::Status WorldLinks::BringUp(uint32_t ifindex) {
+absl::StatusOr<HostEnd> WorldLinks::Describe(const std::string& name) {
+  absl::StatusOr<uint32_t> ifindex = Find(name);
+  if (!ifindex.ok()) return ifindex.status();
+  const auto& [mac, addresses] = world_->neighbours[name];
+  return HostEnd{.ifindex = *ifindex,
+                 .name = name,
+                 .alias = world_->aliases[*ifindex],
+                 .mac = mac,
+                 .host_mac = MacFor(name),
+                 .addresses = addresses};
+}
+
+absl::Status WorldLinks::BringUp(uint32_t ifindex, const std::string& alias) {
   world_->Step();
+  world_->aliases[ifindex] = alias;
   world_->up.insert(ifindex);
   return absl::OkStatus();
 }

@@ -33,6 +33,8 @@ struct World {
   std::map<uint32_t, std::string> disk;   // generation -> record
   std::map<std::string, uint32_t> links;  // name -> index
   std::set<uint32_t> up;
+  std::map<uint32_t, std::string> aliases;                                                    // by index
+  std::map<std::string, std::pair<datapath::MacAddress, std::vector<IpAddress>>> neighbours;  // by link
   uint32_t last_ifindex = 100;
   std::set<std::string> known_pods;  // UIDs whose policy the controller has told
   std::vector<std::string> applied;  // keys, in order
@@ -63,7 +65,8 @@ class WorldLinks : public Links {
   explicit WorldLinks(World* world) : world_(world) {}
   absl::StatusOr<std::map<std::string, uint32_t>> List() override { return world_->links; }
   absl::StatusOr<uint32_t> Find(const std::string& name) override;
-  absl::Status BringUp(uint32_t ifindex) override;
+  absl::StatusOr<HostEnd> Describe(const std::string& name) override;
+  absl::Status BringUp(uint32_t ifindex, const std::string& alias) override;
   absl::Status Delete(const std::string& name) override;
 
  private:
