@@ -198,6 +198,7 @@ void NodeAgent::Verify() {
   for (const auto& program : datapath_->Programs()) {
     if (!program.ours) foreign.push_back(absl::StrCat(program.hook, " runs ", program.program));
   }
+  NoteConnections();
   conditions_.Set("ProgramsAttached", foreign.empty(), FirstFew(foreign, "; "));
   if (!applied) return;
   if (endpoints_ != nullptr) endpoints_->OnApplied();
@@ -206,6 +207,20 @@ void NodeAgent::Verify() {
   if (!refused_.empty() && upstream_ != nullptr && now - retried_ns_ >= kRetryRefusedNs) {
     retried_ns_ = now;
     upstream_->Reconnect();
+  }
+}
+
+// The one table that fills by traffic: no object is refused that could say so.
+void NodeAgent::NoteConnections() {
+  for (const datapath::MapUsage& map : datapath_->Maps()) {
+    if (map.name != "ct_record") continue;
+    const bool roomy = map.entries * 10 < map.capacity * 9;
+    const std::string message = absl::StrCat(
+        map.entries, " of ", map.capacity,
+        " connections in use; when all are, new ones are dropped and the others go on. `fairlead "
+        "conntrack` shows whose they are; --max-connections of a fresh node sets the limit "
+        "(docs/limits.md)");
+    if (conditions_.Set("ConnectionsFit", roomy, roomy ? "" : message) && !roomy) spdlog::warn("{}", message);
   }
 }
 

@@ -98,6 +98,7 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   // Whether the state that was loaded is the one that the kernel holds.
   void CompareWithKernel();
   void SetHolding(bool holding);
+  void NoteConnections();
   void NoteRefusals(std::vector<ResourceError>& errors, const PolicyNames& policies);
   void ShowRefusals();
   std::map<std::string, EndpointReport> CurrentReports() const;

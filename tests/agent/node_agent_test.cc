@@ -46,9 +46,10 @@ class NodeAgentTest : public ::testing::Test {
  protected:
   NodeAgentTest() { agent_ = NewAgent(); }
 
-  std::unique_ptr<NodeAgent> NewAgent() {
+  std::unique_ptr<NodeAgent> NewAgent(std::chrono::milliseconds verify_interval = std::chrono::seconds(30)) {
     auto agent = std::make_unique<NodeAgent>(NodeAgentOptions{.node = "node-1",
                                                               .state_file = folder_ / "last-good",
+                                                              .verify_interval = verify_interval,
                                                               .save_delay = std::chrono::milliseconds(0),
                                                               .save_interval = std::chrono::milliseconds(0)},
                                              loop_.get(), &datapath_, &clock_);
@@ -160,6 +161,25 @@ TEST_F(NodeAgentTest, AFullMapHidesNeitherThePolicyNorThePodThatWaitForIt) {
   EXPECT_THAT(message, HasSubstr("and 4997 more"));
   EXPECT_THAT(message, HasSubstr("shop/t"));
   EXPECT_LT(message.size(), 1'000u);
+}
+
+TEST_F(NodeAgentTest, SaysWhenConnectionsFillTheirTableAndWhenTheyNoLongerDo) {
+  agent_ = NewAgent(std::chrono::milliseconds(1));
+  agent_->Start();
+  PushBasics();
+  const auto fits = [&] {
+    const Condition* condition = agent_->conditions().Find("ConnectionsFit");
+    return condition == nullptr || condition->ok;
+  };
+  datapath_.connections.resize(899);
+  RunUntil([&] { return agent_->conditions().Find("ConnectionsFit") != nullptr; });
+  EXPECT_TRUE(fits());
+  datapath_.connections.resize(900);
+  RunUntil([&] { return !fits(); });
+  EXPECT_THAT(ConditionOf("ConnectionsFit").message, HasSubstr("900 of 1000 connections in use"));
+  EXPECT_TRUE(agent_->Ready().ok());
+  datapath_.connections.clear();
+  RunUntil(fits);
 }
 
 TEST_F(NodeAgentTest, RefusesAnOlderWatermark) {
