@@ -135,6 +135,7 @@ absl::StatusOr<Body> ReadNodeConfig(const pb::NodeConfig& from) {
   ASSIGN_OR_RETURN(to.node_port_last, ReadPort(from.node_port_last(), "node_port_last", 0));
   if (to.node_port_first > to.node_port_last) return Bad("node_port_first", "is above node_port_last");
   to.socket_balancing = from.socket_balancing();
+  ASSIGN_OR_RETURN(to.service_cidrs, ReadPrefixes(from.service_cidrs(), "service_cidrs"));
   return to;
 }
 

@@ -34,6 +34,7 @@ void Encode(const datapath::NodeSettings& from, pb::Resource* out) {
   to->set_node_port_first(from.node_port_first);
   to->set_node_port_last(from.node_port_last);
   to->set_socket_balancing(from.socket_balancing);
+  AddPrefixes(from.service_cidrs, to->mutable_service_cidrs());
 }
 
 void Encode(const datapath::RemoteNode& from, pb::Resource* out) {

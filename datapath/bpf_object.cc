@@ -33,7 +33,8 @@ constexpr int kPolicyLayout = 3;
 #endif
 
 // Layouts that are no longer the first. What the agent does not write anew (succession.h) is of no use in the
-// newer ones: rings of half-open connections, which end by themselves, and of events that nobody will read.
+// newer ones: rings of half-open connections, which end by themselves, and of events that nobody will read;
+// and counters that begin anew.
 const std::map<std::string, int>& LaterLayouts() {
   static const std::map<std::string, int> versions = {{"ct_half_open", 2},
                                                       {"events", 2},
@@ -42,6 +43,7 @@ const std::map<std::string, int>& LaterLayouts() {
                                                       {"policy_generation", kPolicyLayout},
                                                       {"policy_rule", kPolicyLayout},
                                                       {"policy_set", kPolicyLayout},
+                                                      {"reason_counter", 2},
                                                       {"row_by_class", kPolicyLayout},
                                                       {"row_by_port", kPolicyLayout},
                                                       {"row_word", kPolicyLayout}};

@@ -24,7 +24,8 @@ struct NodeSettings {
   Routing routing = Routing::kDirect;
   uint32_t vxlan_vni = 1;
   uint16_t vxlan_port = 8472;
-  std::vector<IpPrefix> native_cidrs;  // outside ranges that are not masqueraded
+  std::vector<IpPrefix> native_cidrs;   // outside ranges that are not masqueraded
+  std::vector<IpPrefix> service_cidrs;  // what no Service has there is refused
   bool masquerade = false;
   uint16_t node_port_first = 30000;
   uint16_t node_port_last = 32767;

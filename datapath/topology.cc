@@ -66,11 +66,22 @@ absl::Status Topology::PublishSettings(const NodeSettings& settings, const NodeF
   return absl::OkStatus();
 }
 
+absl::Status Topology::PublishServiceRanges(const DesiredState& desired) {
+  // A Service that is not known yet is not one that does not exist.
+  if (!desired.complete) return absl::OkStatus();
+  for (const IpPrefix& cidr : desired.settings.service_cidrs)
+    RETURN_IF_ERROR(SetRange(cidr, {0, FL_RANGE_SERVICE}));
+  return absl::OkStatus();
+}
+
 void Topology::Publish(const DesiredState& desired, const StateChanges& changes, const NodeFacts& facts,
                        Failures& failures) {
   Failures ours;
   if (const absl::Status status = PublishSettings(desired.settings, facts); !status.ok()) {
     Fail(ours, "NodeConfig", desired.settings.node, WrapError(status, "write node settings"));
+  }
+  if (const absl::Status status = PublishServiceRanges(desired); !status.ok()) {
+    Fail(ours, "NodeConfig", desired.settings.node, WrapError(status, "write the Services' ranges"));
   }
   const auto publish = [&](const std::string& name, const RemoteNode& node) {
     auto held = published_.find(name);
@@ -144,6 +155,7 @@ absl::Status Topology::RetireAll(const DesiredState& desired) {
   };
   keep(desired.settings.pod_cidrs);
   keep(desired.settings.native_cidrs);
+  keep(desired.settings.service_cidrs);
   std::set<uint32_t> indexes;
   for (const auto& [name, node] : desired.nodes) {
     addresses.insert(node.addresses.begin(), node.addresses.end());

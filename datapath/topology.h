@@ -68,6 +68,7 @@ class Topology {
 
  private:
   absl::Status PublishSettings(const NodeSettings& settings, const NodeFacts& facts);
+  absl::Status PublishServiceRanges(const DesiredState& desired);
   absl::Status PublishNode(const std::string& name, const RemoteNode& node);
   absl::StatusOr<uint32_t> NumberNode(const std::string& name, const fl_address& address);
   absl::Status SetLocation(const fl_address& address, const fl_location& location);

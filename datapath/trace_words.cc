@@ -71,6 +71,7 @@ std::string ChoiceWords(const fl_trace_step& step, const TraceNames& names) {
 
 std::string ServiceWords(const fl_trace_step& step, const TraceNames& names) {
   const std::string at = AddressAndPort(step);
+  if (step.reason == FL_REASON_NO_SUCH_SERVICE) return absl::StrCat("no service has ", at);
   const std::string name = names.Service(step.service);
   const std::string service =
       name.empty() ? absl::StrCat("service ", at) : absl::StrCat("service ", name, " (", at, ")");
@@ -80,8 +81,11 @@ std::string ServiceWords(const fl_trace_step& step, const TraceNames& names) {
 
 // What a program that connects is told before there is any packet.
 std::string SocketWords(const fl_trace_step& step, const TraceNames& names) {
-  const std::string words = absl::StrCat("connect() finds ", ServiceWords(step, names));
-  return step.reason == FL_REASON_NO_ENDPOINTS ? absl::StrCat(words, "; it is refused at once") : words;
+  const char* finds = step.reason == FL_REASON_NO_SUCH_SERVICE ? "connect() finds that " : "connect() finds ";
+  const std::string words = absl::StrCat(finds, ServiceWords(step, names));
+  return step.passed == 0 && step.reason != FL_REASON_INTERNAL
+             ? absl::StrCat(words, "; it is refused at once")
+             : words;
 }
 
 std::string OriginWords(const policy::RuleOrigin& origin) {

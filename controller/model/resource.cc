@@ -18,6 +18,7 @@ void AddBody(ContentHash& hash, const NodeConfig& config) {
   hash.Add(config.node);
   AddList(hash, config.pod_cidrs);
   AddList(hash, s.native_cidrs);
+  AddList(hash, s.service_cidrs);
   for (uint64_t number :
        {uint64_t(s.routing), uint64_t{s.vxlan_vni}, uint64_t{s.vxlan_port}, uint64_t{s.masquerade},
         uint64_t{s.socket_balancing}, uint64_t{s.node_port_first}, uint64_t{s.node_port_last}}) {

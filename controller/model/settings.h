@@ -20,7 +20,8 @@ struct ClusterSettings {
   bool masquerade = false;
   std::vector<IpPrefix> native_cidrs;
   bool socket_balancing = true;
-  std::vector<IpPrefix> service_cidrs;  // one or two, of different families; the first is preferred
+  std::vector<IpPrefix> service_cidrs;  // one or two, of different families; the first is preferred.
+                                        // With an API server: none where nobody has said
   uint16_t node_port_first = 30000;     // inclusive
   uint16_t node_port_last = 32767;
 };

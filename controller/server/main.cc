@@ -43,7 +43,7 @@ struct Options {
   std::string namespace_name = "kube-system";
   std::string health_listen;
   std::string routing = "direct";
-  std::string service_cidr = "10.96.0.0/16";
+  std::string service_cidr;
   std::string node_port_range = "30000-32767";
   std::vector<std::string> native_cidrs;
   bool masquerade = false;
@@ -52,6 +52,8 @@ struct Options {
   uint16_t vxlan_port = 8472;
   std::string log_level = "info";
 };
+
+constexpr char kServiceCidr[] = "10.96.0.0/16";
 
 constexpr char kExamples[] = R"(Examples:
   fairlead-controller --manifests ./shop --listen unix:/run/fairlead/controller.sock
@@ -106,7 +108,12 @@ absl::StatusOr<ClusterSettings> SettingsFrom(const Options& options) {
   settings.vxlan_port = options.vxlan_port;
   settings.masquerade = options.masquerade;
   settings.socket_balancing = options.socket_balancing;
-  ASSIGN_OR_RETURN(settings.service_cidrs, ParseServiceCidrs(options.service_cidr));
+  // Where the API server chooses addresses, a wrong guess of its ranges would cut off what lives there.
+  const std::string cidrs =
+      options.service_cidr.empty() && !settings.api_server ? kServiceCidr : options.service_cidr;
+  if (!cidrs.empty()) {
+    ASSIGN_OR_RETURN(settings.service_cidrs, ParseServiceCidrs(cidrs));
+  }
   RETURN_IF_ERROR(ParseNodePorts(options.node_port_range, &settings));
   for (const std::string& text : options.native_cidrs) {
     absl::StatusOr<IpPrefix> cidr = IpPrefix::Parse(text);
@@ -167,9 +174,9 @@ void DeclareOptions(CLI::App* app, Options* options) {
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   app->add_option("--service-cidr", options->service_cidr,
-                  "range(s) for Services' addresses, one a family; with --manifests")
-      ->type_name("CIDR[,CIDR]")
-      ->capture_default_str();
+                  "range(s) of Services' addresses, one a family: with --manifests Services get theirs from "
+                  "there (default 10.96.0.0/16); what no Service has there is refused to pods and nodes")
+      ->type_name("CIDR[,CIDR]");
   app->add_option("--node-port-range", options->node_port_range,
                   "ports for Services of type NodePort; with --manifests")
       ->type_name("FIRST-LAST")

@@ -38,6 +38,7 @@ void SetBody(const NodeConfig& config, pb::Resource* out) {
   body->set_node_port_first(settings.node_port_first);
   body->set_node_port_last(settings.node_port_last);
   body->set_socket_balancing(settings.socket_balancing);
+  AddPrefixes(settings.service_cidrs, body->mutable_service_cidrs());
 }
 
 void SetBody(const NodeInfo& node, pb::Resource* out) {

@@ -52,14 +52,15 @@ struct fl_node {
 };
 FL_ABI_SIZE(fl_node, 16);
 
-/* Longest-prefix map "pod_range": pod CIDR -> node that owns it. Key fl_address_prefix. */
+/* Longest-prefix map "pod_range": pod CIDR -> node that owns it; and ranges that are no pods'. Key fl_address_prefix. */
 enum fl_range_flags {
   FL_RANGE_THIS_NODE = 1 << 0,
   FL_RANGE_NATIVE = 1 << 1, /* not a pod range: outside, but reached without masquerade */
+  FL_RANGE_SERVICE = 1 << 2, /* of Services' addresses: what no front end has there is nowhere */
 };
 
 struct fl_pod_range {
-  __u32 node; /* index into "node"; 0: this node, or native */
+  __u32 node; /* index into "node"; 0: this node, or no pod range */
   __u32 flags;
 };
 FL_ABI_SIZE(fl_pod_range, 8);

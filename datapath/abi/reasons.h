@@ -32,7 +32,11 @@
   X(NO_ROUTE, "no route", "The node has no route to the destination.") \
   X(ICMP_UNRELATED, "ICMP error of an unknown connection", "The packet quoted inside belongs to no tracked connection.") \
   X(CT_CONFLICT, "connection tuple is taken", "Another connection uses the same addresses and ports after translation; the client may retry.") \
-  X(INTERNAL, "internal error", "A map that must hold an entry does not; the agent repairs it and counts it.")
+  X(INTERNAL, "internal error", "A map that must hold an entry does not; the agent repairs it and counts it.") \
+  X(NO_SUCH_SERVICE, "no such service", "The address is in the Services' ranges, but no Service has it at this port, or not for clients outside; the client gets a reset or an ICMP error.")
+
+/* Room for more of them: the counters' map is pinned and outlives this version. */
+#define FL_MAX_REASONS 64
 
 enum fl_reason {
 #define FL_REASON_ENUM(constant, name, text) FL_REASON_##constant,

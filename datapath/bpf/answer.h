@@ -140,6 +140,7 @@ static __always_inline bool choose_answer(const struct packet *p, const struct f
   a->source = p->is_v6 ? c->node_v6 : c->node_v4;
   switch (reason) {
     case FL_REASON_BACKEND_GONE:
+    case FL_REASON_NO_SUCH_SERVICE:
     case FL_REASON_NO_ENDPOINTS: /* port unreachable, as if from the Service or the backend */
       a->type = p->is_v6 ? ICMPV6_UNREACHABLE : ICMP_UNREACHABLE;
       a->code = p->is_v6 ? 4 : 3;

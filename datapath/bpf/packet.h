@@ -69,9 +69,10 @@ struct packet {
 struct way {
   __u8 hop;       /* enum fl_hop */
   __u8 native;    /* outside, but reached under the sender's own address */
+  __u8 service;   /* in a range of Services' addresses, which none but front ends have */
+  __u8 map;       /* enum fl_trace_map that told */
   __u16 node;     /* index into "node" */
   __u16 endpoint; /* index into "endpoint", 0: not a pod of this node */
-  __u16 map;      /* enum fl_trace_map that told */
 };
 
 /* A packet's connection, and so its fate. */
@@ -122,17 +123,20 @@ static __always_inline bool address_is_multicast(const struct fl_address *a) {
   return (a->word[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
 }
 
-/* Nobody's, or of a host to itself: never on a wire (RFC 1122, 3.2.1.3; RFC 4291, 2.5.2 and 2.5.3). */
+static __always_inline bool address_is_link_local(const struct fl_address *a) {
+  return (a->word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+/* Nobody's, of a host to itself, or of a link: never beyond it (RFC 1122, 3.2.1.3; RFC 4291, 2.5.2, 2.5.3 and
+ * 2.5.6). Of 169.254.0.0/16 only the gateway that every pod has: metadata servers and caches of names live in
+ * the rest, and nodes do carry pods there. */
 static __always_inline bool address_stays_home(const struct fl_address *a) {
   if (address_is_v4(a)) {
     __be32 network = a->word[3] & bpf_htonl(0xff000000);
-    return !network || network == bpf_htonl(0x7f000000);
+    return !network || network == bpf_htonl(0x7f000000) || a->word[3] == bpf_htonl(0xa9fe0101);
   }
+  if (address_is_link_local(a)) return true;
   return !a->word[0] && !a->word[1] && !a->word[2] && bpf_ntohl(a->word[3]) <= 1;
-}
-
-static __always_inline bool address_is_link_local(const struct fl_address *a) {
-  return (a->word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 }
 
 static __always_inline void tuple_reverse(struct tuple *to, const struct tuple *from) {

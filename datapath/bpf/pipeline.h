@@ -87,7 +87,8 @@ static __always_inline int refuse(struct __sk_buff *ctx, struct scratch *s, __u3
   struct fl_config *c = only_entry(&config);
   if (!c) return action;
   bool tcp = s->packet.tuple.protocol == PROTOCOL_TCP && s->packet.kind != PACKET_ICMP_ERROR;
-  if (tcp && (reason == FL_REASON_NO_ENDPOINTS || reason == FL_REASON_BACKEND_GONE)) {
+  bool nobody_serves = reason == FL_REASON_NO_ENDPOINTS || reason == FL_REASON_NO_SUCH_SERVICE;
+  if (tcp && (nobody_serves || reason == FL_REASON_BACKEND_GONE)) {
     if (s->flow.translated && !s->flow.from_client) return action;
     return answer_with_reset(ctx, &s->packet) ? action : send_back(ctx);
   }

@@ -24,6 +24,15 @@ static __always_inline void trace_service(__u8 kind, const struct service_questi
   step->protocol = q->protocol;
 }
 
+static __always_inline void trace_no_service(__u8 kind, const struct fl_address *address, __be16 port,
+                                             __u8 protocol) {
+  struct fl_trace_step *step = trace_step(kind, FL_REASON_NO_SUCH_SERVICE, FL_TRACE_MAP_POD_RANGE);
+  if (!step) return;
+  step->address = *address;
+  step->port = port;
+  step->protocol = protocol;
+}
+
 static __always_inline bool has_ports(__u8 protocol) {
   return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
 }
@@ -65,6 +74,11 @@ GLOBAL int choose_server(const struct packet *packet, struct flow *flow) {
     }
   }
   if (reason) return reason;
+  if (flow->to.service) {
+    const struct tuple *t = &packet->tuple;
+    trace_no_service(FL_TRACE_SERVICE, &t->destination, t->destination_port, t->protocol);
+    return FL_REASON_NO_SUCH_SERVICE;
+  }
 
   if (source_must_change(flow, c)) {
     const struct fl_address *own = packet->is_v6 ? &c->node_v6 : &c->node_v4;

@@ -111,10 +111,15 @@ static __always_inline struct service_question socket_question(const struct fl_a
   return q;
 }
 
-/* A socket's own address is not chosen yet; its namespace stands for the client. */
-static __always_inline int ask_for_socket(struct service_question *q, __u64 netns) {
+/* A socket's own address is not chosen yet; its namespace stands for the client. NO_SUCH_SERVICE is for the
+ * node's own alone, which meet no other program: a pod's packet is refused, counted and reported. */
+static __always_inline int ask_for_socket(struct service_question *q, __u64 netns, bool on_node) {
   __builtin_memcpy(&q->client, &netns, sizeof(netns));
-  return ask_service(q);
+  int reason = ask_service(q);
+  if (q->found || !on_node) return reason;
+  struct fl_address_prefix key = {.length = 128, .address = q->address};
+  struct fl_pod_range *range = bpf_map_lookup_elem(&pod_range, &key);
+  return range && range->flags & FL_RANGE_SERVICE ? FL_REASON_NO_SUCH_SERVICE : reason;
 }
 
 /* connect() and sendmsg() to `end`: 1 lets the call go on, with another address where it was a Service; 0
@@ -124,7 +129,8 @@ static __always_inline int balance(struct bpf_sock_addr *ctx, bool is_v6, bool e
   struct socket_end end = {};
   read_end(ctx, is_v6, &end);
   if (!c || !may_balance(end.protocol)) return 1;
-  if (!is_balanced(c, is_on_node(ctx, c))) return 1;
+  bool on_node = is_on_node(ctx, c);
+  if (!is_balanced(c, on_node)) return 1;
 
   struct fl_backend *before = NULL;
   if (each_datagram && repeat_choice(&end, &before)) {
@@ -132,12 +138,12 @@ static __always_inline int balance(struct bpf_sock_addr *ctx, bool is_v6, bool e
     return 1;
   }
   struct service_question q = socket_question(&end.address, end.port, end.protocol);
-  int reason = ask_for_socket(&q, bpf_get_netns_cookie(ctx));
-  if (!q.found) return 1;
+  int reason = ask_for_socket(&q, bpf_get_netns_cookie(ctx), on_node);
   if (reason) {
-    bpf_set_retval(reason == FL_REASON_NO_ENDPOINTS ? -ECONNREFUSED : -EPERM);
+    bpf_set_retval(reason == FL_REASON_INTERNAL ? -EPERM : -ECONNREFUSED);
     return 0;
   }
+  if (!q.found) return 1;
   remember(&end, &q, each_datagram);
   write_end(ctx, is_v6, &q.server, q.server_port);
   return 1;

@@ -19,9 +19,13 @@ int socket_explain(struct __sk_buff *ctx) {
   if (!may_balance(asked->protocol) || !is_balanced(c, input->own)) return TC_ACT_OK;
   struct fl_address address = asked->destination;
   struct service_question q = socket_question(&address, asked->destination_port, asked->protocol);
-  int reason = ask_for_socket(&q, input->own ? c->netns_cookie : 0); /* a pod's is not known */
-  if (!q.found) return TC_ACT_OK;
-  trace_service(FL_TRACE_SOCKET, &q, reason);
+  /* A pod's namespace is not known. */
+  int reason = ask_for_socket(&q, input->own ? c->netns_cookie : 0, input->own);
+  if (!reason && !q.found) return TC_ACT_OK;
+  if (q.found)
+    trace_service(FL_TRACE_SOCKET, &q, reason);
+  else
+    trace_no_service(FL_TRACE_SOCKET, &q.address, q.port, q.protocol);
   s->flow.out = *asked;
   if (!reason) {
     s->flow.out.destination = q.server;

@@ -66,6 +66,7 @@ GLOBAL int find_way(const struct fl_address *address, struct way *way) {
   way->node = 0;
   way->endpoint = 0;
   way->native = false;
+  way->service = false;
 
   struct fl_location *at = bpf_map_lookup_elem(&location, &key.address);
   if (at) {
@@ -88,13 +89,14 @@ GLOBAL int find_way(const struct fl_address *address, struct way *way) {
     way->hop = FL_HOP_UNKNOWN;
     return FL_REASON_NO_SUCH_POD;
   }
-  if (range && !(range->flags & FL_RANGE_NATIVE)) {
+  if (range && !(range->flags & (FL_RANGE_NATIVE | FL_RANGE_SERVICE))) {
     way->hop = FL_HOP_REMOTE_NODE;
     way->node = range->node;
     return FL_REASON_FORWARDED;
   }
   way->hop = FL_HOP_OUTSIDE;
-  way->native = range != NULL;
+  way->native = range && range->flags & FL_RANGE_NATIVE;
+  way->service = range && range->flags & FL_RANGE_SERVICE;
   return FL_REASON_FORWARDED;
 }
 

@@ -30,7 +30,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, FL_REASON_COUNT);
+  __uint(max_entries, FL_MAX_REASONS);
   __type(key, __u32);
   __type(value, struct fl_counter);
 } reason_counter MAP;

@@ -21,6 +21,7 @@ inline Change ConfigOf(const std::string& node, const std::string& version = "1"
   datapath::NodeSettings settings;
   settings.node = node;
   settings.pod_cidrs = {Prefix("10.244.1.0/24"), Prefix("fd00:10:244:1::/64")};
+  settings.service_cidrs = {Prefix("10.96.0.0/16"), Prefix("fd00:10:96::/112")};
   return {{ResourceKind::kNodeConfig, node}, version, settings};
 }
 

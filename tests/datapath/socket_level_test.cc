@@ -229,6 +229,19 @@ TEST_P(SocketLevelTest, ExplainRefusesWhatConnectRefuses) {
   }
 }
 
+TEST_P(SocketLevelTest, WhereNoServiceIsTheNodesOwnAreRefusedAtOnce) {
+  state_.settings.service_cidrs = {*IpPrefix::Parse("10.96.0.0/16"), *IpPrefix::Parse("fd00:10:96::/112")};
+  state_.services.clear();
+  Apply();
+  const Explanation answer = Explain(true);
+  EXPECT_FALSE(answer.allowed);
+  EXPECT_EQ(answer.reason, "no such service");
+  EXPECT_THAT(StagesOf(answer), testing::ElementsAre("socket level"));
+  EXPECT_THAT(answer.stages.front().detail, HasSubstr("connect() finds that no service has "));
+  EXPECT_FALSE(ConnectToService(true).valid());
+  EXPECT_EQ(errno, ECONNREFUSED);
+}
+
 TEST_P(SocketLevelTest, ExplainAsksThePoliciesOfTheBackendThatTheSocketIsLedTo) {
   state_.sets["closed"] = {policy::Direction::kIngress,
                            {{.action = policy::Action::kDeny, .any_peer = true, .any_port = true}}};

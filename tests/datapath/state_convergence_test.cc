@@ -47,6 +47,7 @@ class StateGenerator {
     state.settings.node = "n";
     state.settings.node_addresses = {V4(0xac1f0000, 1)};
     state.settings.pod_cidrs = {*IpPrefix::Parse("10.244.0.0/24")};
+    state.settings.service_cidrs = {*IpPrefix::Parse("10.96.0.0/16")};
     for (int i = 0; i < 12; ++i) Change(state);
     return state;
   }
@@ -263,6 +264,27 @@ TEST(StateConvergence, NothingGoesBeforeEverythingIsKnown) {
     next.Apply(known, true);
     ASSERT_EQ(Difference(ContentsOf(kernel), ColdContents(known)), "") << "round " << round;
   }
+}
+
+TEST(StateConvergence, NoServiceIsMissedBeforeEverythingIsKnown) {
+  FakeKernel kernel;
+  FakeNode node(kernel);
+  DesiredState state = StateGenerator(Seed()).State();
+  const IpPrefix range = state.settings.service_cidrs.at(0);
+  const fl_address_prefix key{static_cast<uint32_t>(range.length128()), ToAbi(range.address())};
+  const auto flags = [&]() -> uint32_t {
+    const auto held = Read<fl_address_prefix, fl_pod_range>(kernel, MapId::kPodRange, key);
+    return held ? held->flags : 0;
+  };
+  state.complete = false;
+  node.Apply(state);
+  EXPECT_EQ(flags(), 0u);
+  state.complete = true;
+  node.Apply(state);
+  EXPECT_EQ(flags(), FL_RANGE_SERVICE);
+  state.settings.service_cidrs.clear();
+  node.Apply(state);
+  EXPECT_EQ(flags(), 0u);
 }
 
 TEST(StateConvergence, WhatAProgramMayStillReadStaysUntilReadersAreDone) {

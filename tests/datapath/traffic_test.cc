@@ -257,6 +257,16 @@ TEST_P(TrafficTest, AServiceWithoutEndpointsRefusesAtOnce) {
   EXPECT_EQ(RefusedWith(Netns("a"), SOCK_DGRAM, Vip(), 80), ECONNREFUSED);
 }
 
+TEST_P(TrafficTest, AnAddressThatNoServiceHasRefusesAtOnce) {
+  state_.settings.service_cidrs = {*IpPrefix::Parse("10.96.0.0/16"), *IpPrefix::Parse("fd00:10:96::/112")};
+  Serve({"b"});
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    EXPECT_EQ(RefusedWith(Netns("a"), type, Vip(), 81), ECONNREFUSED);
+    const IpAddress nobody = *IpAddress::Parse(ipv6() ? "fd00:10:96::99" : "10.96.0.99");
+    EXPECT_EQ(RefusedWith(Netns("a"), type, nobody, 80), ECONNREFUSED);
+  }
+}
+
 TEST_P(TrafficTest, AnAddressThatNoPodHasIsUnreachable) {
   Apply();
   const IpAddress nobody = *IpAddress::Parse(ipv6() ? "fd00:10:244:1::99" : "10.244.1.99");

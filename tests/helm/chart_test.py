@@ -188,12 +188,17 @@ class Rendered(unittest.TestCase):
 
     def test_values_become_options(self):
         command = program_of(render("routing=vxlan", "vxlan.port=4789", "masquerade=false", "ipFamilies=ipv4",
-                                    "socketBalancing=false", 'nativeCidrs=["10.0.0.0/8","fd00::/8"]', "logLevel=debug"),
+                                    "socketBalancing=false", 'nativeCidrs=["10.0.0.0/8","fd00::/8"]', "logLevel=debug",
+                                    'serviceCidrs=["10.96.0.0/12","fd00:10:96::/112"]'),
                              "Deployment", "fairlead-controller")
         for option in ("--routing=vxlan", "--vxlan-port=4789", "--listen=0.0.0.0:9443", "--native-cidr=10.0.0.0/8",
-                       "--native-cidr=fd00::/8", "--socket-balancing=false", "--log-level=debug"):
+                       "--native-cidr=fd00::/8", "--socket-balancing=false", "--log-level=debug",
+                       "--service-cidr=10.96.0.0/12,fd00:10:96::/112"):
             self.assertIn(option, command)
         self.assertNotIn("--masquerade", command)
+        # A guess would cut off what lives in the range.
+        self.assertFalse([a for a in program_of(self.default, "Deployment", "fairlead-controller")
+                          if a.startswith("--service-cidr")])
         for families in ("dual", "ipv6"):
             command = program_of(render(f"ipFamilies={families}"), "Deployment", "fairlead-controller")
             self.assertIn("--listen=[::]:9443", command)

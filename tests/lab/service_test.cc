@@ -102,6 +102,19 @@ TEST_F(ServiceTest, RefusesAtOnceWithoutEndpoints) {
   }
 }
 
+TEST_F(ServiceTest, RefusesAtOnceWhereNoServiceIs) {
+  for (const char* from : {"a/client", "node-1"}) {
+    for (const std::string address : {"10.96.255.254", "fd00:10:96::fffe"}) {
+      EXPECT_EQ(lab_->Probe(from, Lab::At(address, 80)), "refused") << from << " " << address;
+      EXPECT_EQ(lab_->Probe(from, Lab::At(address, 53) + "/udp"), "refused") << from << " " << address;
+      const Output why = lab_->Fairlead({"why", from, Lab::At(address, 80)});
+      EXPECT_EQ(why.exit_code, 1);
+      EXPECT_THAT(why.out, HasSubstr("denied: no such service")) << from << " " << address;
+    }
+    EXPECT_EQ(lab_->Probe(from, Lab::At(lab_->Address("service", "a/echo"), 81)), "refused") << from;
+  }
+}
+
 TEST_F(ServiceTest, WhyTellsWhatConnectFinds) {
   for (const char* from : {"a/client", "node-1"}) {
     for (const int family : {4, 6}) {

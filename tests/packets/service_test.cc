@@ -162,6 +162,56 @@ TEST_P(ServiceTest, WithoutEndpointsUdpGetsPortUnreachable) {
   EXPECT_EQ(Dump(outcome.frame), Dump(InPod(world.a(), expected)));
 }
 
+// Addresses of the Services' ranges that no front end has.
+class UnservedTest : public ServiceTest {
+ protected:
+  void SetUp() override {
+    ServiceTest::SetUp();
+    const IpPrefix range = *IpPrefix::Parse(ipv6() ? "fd00:10:96::/112" : "10.96.0.0/16");
+    world.Put("pod_range", fl_address_prefix{static_cast<uint32_t>(range.length128()), Abi(range.address())},
+              fl_pod_range{0, FL_RANGE_SERVICE});
+  }
+};
+PACKET_TEST_BOTH_FAMILIES(UnservedTest);
+
+TEST_P(UnservedTest, TcpIsReset) {
+  Outcome outcome = world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 80});
+  ASSERT_TRUE(AnsweredFor(FL_REASON_NO_SUCH_SERVICE, outcome));
+  EXPECT_EQ(outcome.frame[(ipv6() ? 54 : 34) + 13], kRst | kAck);
+  EXPECT_EQ(world.TupleCount(), 0);
+}
+
+TEST_P(UnservedTest, EverythingElseGetsPortUnreachable) {
+  for (const Packet& request :
+       {Ip{a(), vip()} / Udp{1234, 53} / Payload(16), Ip{a(), vip()} / Echo{.id = 7} / Payload(16)}) {
+    Outcome outcome = world.FromPod(world.a(), request);
+    ASSERT_TRUE(AnsweredFor(FL_REASON_NO_SUCH_SERVICE, outcome));
+    Packet expected = Ip{vip(), a()} / IcmpError{.type_v4 = 3,
+                                                 .type_v6 = 1,
+                                                 .code = static_cast<uint8_t>(ipv6() ? 4 : 3),
+                                                 .quoted = request.Build()};
+    EXPECT_EQ(Dump(outcome.frame), Dump(InPod(world.a(), expected)));
+  }
+}
+
+TEST_P(UnservedTest, APortThatTheServiceLacksIsRefusedAndThoseThatItHasAreServed) {
+  Serve(vip(), 80, kTcp, {{b(), 8080}});
+  EXPECT_TRUE(DeliveredTo(world.b(), world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 80})));
+  EXPECT_TRUE(
+      AnsweredFor(FL_REASON_NO_SUCH_SERVICE, world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 81})));
+  EXPECT_TRUE(
+      AnsweredFor(FL_REASON_NO_SUCH_SERVICE, world.FromPod(world.a(), Ip{a(), vip()} / Udp{1234, 80})));
+}
+
+TEST_P(UnservedTest, TheOutsideIsRefusedThereInsteadOfBeingSentRoundInCircles) {
+  Serve(vip(), 80, kTcp, {{b(), 8080}});
+  EXPECT_TRUE(AnsweredFor(FL_REASON_NO_SUCH_SERVICE, world.FromNode(Ip{outside(), vip()} / Tcp{1234, 80})));
+}
+
+TEST_P(UnservedTest, ItIsNotAPodsAddress) {
+  EXPECT_TRUE(DeliveredTo(world.a(), world.FromNode(Ip{vip(), a()} / Tcp{1234, 80})));
+}
+
 TEST_P(ServiceTest, APodReachesItselfThroughItsService) {
   Serve(vip(), 80, kTcp, {{a(), 8080}});
   Outcome there = world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 80});

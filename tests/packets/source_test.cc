@@ -80,13 +80,19 @@ TEST_P(SourceTest, TheTunnelsSourceMustOwnTheInnerOne) {
 
 TEST_P(SourceTest, WhatStaysOnAHostOrIsNobodysIsNoDestination) {
   const std::vector<std::string> addresses =
-      ipv6() ? std::vector<std::string>{"::1", "::"}
-             : std::vector<std::string>{"127.0.0.1", "127.8.9.10", "0.0.0.0"};
+      ipv6() ? std::vector<std::string>{"::1", "::", "fe80::1", "fe80::5"}
+             : std::vector<std::string>{"127.0.0.1", "127.8.9.10", "0.0.0.0", "169.254.1.1"};
   for (const std::string& address : addresses) {
     EXPECT_TRUE(
         DroppedFor(FL_REASON_NO_ROUTE, world.FromPod(world.a(), Ip{a(), Address(address)} / Tcp{1234, 80})))
         << address;
   }
+}
+
+TEST_P(SourceTest, MetadataServersAndCachesOfNamesAreReachable) {
+  if (ipv6()) GTEST_SKIP() << "theirs are link-local in IPv4 alone";
+  for (const char* address : {"169.254.169.254", "169.254.20.10"})
+    EXPECT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), Address(address)} / Udp{1234, 53}))) << address;
 }
 
 TEST_P(SourceTest, MulticastFromAPodIsDropped) {
