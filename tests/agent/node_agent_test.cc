@@ -167,19 +167,25 @@ TEST_F(NodeAgentTest, SaysWhenConnectionsFillTheirTableAndWhenTheyNoLongerDo) {
   agent_ = NewAgent(std::chrono::milliseconds(1));
   agent_->Start();
   PushBasics();
-  const auto fits = [&] {
-    const Condition* condition = agent_->conditions().Find("ConnectionsFit");
-    return condition == nullptr || condition->ok;
-  };
   datapath_.connections.resize(899);
-  RunUntil([&] { return agent_->conditions().Find("ConnectionsFit") != nullptr; });
-  EXPECT_TRUE(fits());
-  datapath_.connections.resize(900);
-  RunUntil([&] { return !fits(); });
-  EXPECT_THAT(ConditionOf("ConnectionsFit").message, HasSubstr("900 of 1000 connections in use"));
+  std::string message;
+  int step = 0;
+  RunUntil([&] {
+    const Condition* fits = agent_->conditions().Find("ConnectionsFit");
+    if (step == 0 && fits != nullptr && fits->ok) {
+      datapath_.connections.resize(900);
+      step = 1;
+    } else if (step == 1 && !fits->ok) {
+      message = fits->message;
+      datapath_.connections.clear();
+      step = 2;
+    } else if (step == 2 && fits->ok) {
+      step = 3;
+    }
+    return step == 3;
+  });
+  EXPECT_THAT(message, HasSubstr("900 of 1000 connections in use"));
   EXPECT_TRUE(agent_->Ready().ok());
-  datapath_.connections.clear();
-  RunUntil(fits);
 }
 
 TEST_F(NodeAgentTest, RefusesAnOlderWatermark) {
