@@ -326,14 +326,15 @@ void PolicyTables::WriteChanges(const std::vector<ClassChange>& changes, Prefixe
                                 Failures& failures) {
   std::set<std::pair<uint32_t, uint32_t>> transitions;
   for (const ClassChange& change : changes) {
-    const bool waits = std::any_of(blocked.begin(), blocked.end(),
-                                   [&](const fl_address_prefix& other) { return Overlap(other, change.at); });
-    if (waits) {
-      blocked.push_back(change.at);
-      continue;
-    }
     const uint32_t before = classes_.Effective(change.at);
-    if (absl::Status written = classes_.Write(change); !written.ok()) {
+    const auto other = std::find_if(blocked.begin(), blocked.end(), [&](const fl_address_prefix& prefix) {
+      return Overlap(prefix, change.at);
+    });
+    const absl::Status written =
+        other == blocked.end()
+            ? classes_.Write(change)
+            : absl::FailedPreconditionError(absl::StrCat("waits for ", FromAbi(other->address).ToString()));
+    if (!written.ok()) {
       const absl::Status status =
           WrapError(written, absl::StrCat("classify ", FromAbi(change.at.address).ToString()));
       for (const uint32_t id : {before, change.to.value_or(before)}) {

@@ -315,6 +315,39 @@ TEST(PolicyPublication, AFailedWriteLeavesTheOldStateInForceAndTheNextTryMendsIt
   }
 }
 
+// An entry of ::/0 has one for IPv4 beside it, written first; one that cannot be written holds the other
+// back.
+TEST(PolicyPublication, APodTakesNoSetWhosePeersWaitForAnEntryThatFailed) {
+  DesiredState before;
+  before.complete = true;
+  LocalEndpoint endpoint = StateGenerator::Endpoint(1);
+  before.endpoints[endpoint.key] = endpoint;
+  DesiredState after = before;
+  after.groups["g"].members = {*IpPrefix::Parse("::/0")};
+  after.sets["s"].rules = {{.action = policy::Action::kAllow, .peers = {"g"}, .any_port = true},
+                           {.action = policy::Action::kDeny, .any_peer = true, .any_port = true}};
+  after.endpoints[endpoint.key].egress_set = "s";
+  const Probe probe{.endpoint = endpoint.key,
+                    .direction = policy::Direction::kEgress,
+                    .peer = *IpAddress::Parse("fd00::1"),
+                    .protocol = 6,
+                    .port = 80};
+  uint64_t writes = 1;
+  for (uint64_t n = 1; n <= writes; ++n) {
+    FakeKernel kernel;
+    FakeNode agent(kernel);
+    ASSERT_TRUE(agent.Apply(before).empty());
+    const uint64_t cold = kernel.writes;
+    kernel.fail_at = cold + n;
+    const Failures failures = agent.Apply(after);
+    EXPECT_EQ(AskKernel(kernel, endpoint, probe), Verdict::kAllow)
+        << "write " << n << ": " << (failures.empty() ? "no failure" : failures[0].status.ToString());
+    ASSERT_TRUE(agent.Apply(after, true).empty());
+    writes = kernel.writes - cold;
+  }
+  EXPECT_GT(writes, 5u);
+}
+
 TEST(PolicyPublication, WhatTheKernelHasLostIsNoticedBeforeItIsInForce) {
   StateGenerator generator(Seed() + 10);
   int lost = 0;
