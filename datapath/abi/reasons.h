@@ -31,7 +31,7 @@
   X(MTU_EXCEEDED, "packet is larger than the path", "The sender was told by ICMP (fragmentation needed / packet too big).") \
   X(NO_ROUTE, "no route", "The node has no route to the destination.") \
   X(ICMP_UNRELATED, "ICMP error of an unknown connection", "The packet quoted inside belongs to no tracked connection.") \
-  X(CT_CONFLICT, "connection tuple is taken", "Another connection uses the same addresses and ports after translation; the client may retry.") \
+  X(CT_CONFLICT, "connection tuple is taken", "Another connection uses the same addresses and ports after translation, and no other source port is free; the client may retry.") \
   X(INTERNAL, "internal error", "A map that must hold an entry does not; the agent repairs it and counts it.") \
   X(NO_SUCH_SERVICE, "no such service", "The address is in the Services' ranges, but no Service has it at this port, or not for clients outside; the client gets a reset or an ICMP error.")
 

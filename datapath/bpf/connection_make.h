@@ -102,13 +102,15 @@ static long try_port(__u32 i, struct port_search *s) {
 /* Source ports tried at most for one new connection. */
 #define PORT_TRIES 4096
 
-/* Inserts the tuple as the server sees it; with source translation under the first source port that is
- * free towards this server, from a start that differs with the connection. */
+/* Inserts the tuple as the server sees it. Where the source is translated, or where two front ends lead the
+ * same client port to one server, under the first source port that is free towards this server, from a start
+ * that differs with the connection. */
 static __always_inline int place_server_tuple(struct opening *o, const struct fl_config *c, __u32 slot,
                                               __u32 generation) {
-  if (!(o->record.life.flags & FL_CT_SOURCE_TRANSLATED))
-    return insert_server_tuple(o, slot, generation) ? FL_REASON_FORWARDED : FL_REASON_CT_CONFLICT;
-  if (!c->snat_port_first || c->snat_port_last < c->snat_port_first) return FL_REASON_SNAT_EXHAUSTED;
+  bool keeps_port = !(o->record.life.flags & FL_CT_SOURCE_TRANSLATED);
+  if (keeps_port && insert_server_tuple(o, slot, generation)) return FL_REASON_FORWARDED;
+  int taken = keeps_port ? FL_REASON_CT_CONFLICT : FL_REASON_SNAT_EXHAUSTED;
+  if (!c->snat_port_first || c->snat_port_last < c->snat_port_first) return taken;
   struct port_search s = {.opening = o,
                           .slot = slot,
                           .generation = generation,
@@ -118,7 +120,7 @@ static __always_inline int place_server_tuple(struct opening *o, const struct fl
   __u32 mix = (k->address[0].word[3] ^ k->address[1].word[3] * 0x9e3779b1u) + k->port[0] + (k->port[1] << 16);
   s.next = (mix * 0x85ebca6bu >> 16) % s.count;
   bpf_loop(s.count < PORT_TRIES ? s.count : PORT_TRIES, try_port, &s, 0);
-  return s.found ? FL_REASON_FORWARDED : FL_REASON_SNAT_EXHAUSTED;
+  return s.found ? FL_REASON_FORWARDED : taken;
 }
 
 /* What connection_make() would answer, read from the same places; for twins. */

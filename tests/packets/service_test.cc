@@ -289,7 +289,30 @@ TEST_P(ServiceTest, DatagramsFindAnotherBackend) {
   EXPECT_EQ(world.Connections().size(), 1);
 }
 
+TEST_P(ServiceTest, AClientPortThatTheServerKnowsBecomesAnother) {
+  Serve(vip(), 80, kTcp, {{b(), 8080}});
+  ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Tcp{1234, 8080})));
+  Outcome there = world.FromPod(world.a(), Ip{a(), vip()} / Tcp{1234, 80});
+  ASSERT_TRUE(DeliveredTo(world.b(), there));
+  const size_t at = ipv6() ? 54 : 34;
+  const auto port = static_cast<uint16_t>(there.frame[at] << 8 | there.frame[at + 1]);
+  EXPECT_GE(port, world.config().snat_port_first);
+  EXPECT_LE(port, world.config().snat_port_last);
+  EXPECT_EQ(Dump(there.frame), Dump(InPod(world.b(), Ip{a(), b()} / Tcp{port, 8080})));
+  EXPECT_EQ(world.TupleCount(), 3);
+  Outcome back = world.FromPod(world.b(), Ip{b(), a()} / Tcp{8080, port, kSyn | kAck});
+  ASSERT_TRUE(DeliveredTo(world.a(), back));
+  EXPECT_EQ(Dump(back.frame), Dump(InPod(world.a(), Ip{vip(), a()} / Tcp{80, 1234, kSyn | kAck})));
+  // The other connection is what it was.
+  Outcome other = world.FromPod(world.b(), Ip{b(), a()} / Tcp{8080, 1234, kSyn | kAck});
+  ASSERT_TRUE(DeliveredTo(world.a(), other));
+  EXPECT_EQ(Dump(other.frame), Dump(InPod(world.a(), Ip{b(), a()} / Tcp{8080, 1234, kSyn | kAck})));
+}
+
 TEST_P(ServiceTest, BothTuplesOrNone) {
+  fl_config config = world.config();
+  config.snat_port_first = config.snat_port_last = 0;  // none to choose from
+  world.SetConfig(config);
   Serve(vip(), 80, kTcp, {{b(), 8080}});
   ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Tcp{1234, 8080})));
   ASSERT_EQ(world.TupleCount(), 1);
