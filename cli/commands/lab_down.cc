@@ -5,12 +5,14 @@
 #include "base/status_macros.h"
 #include "cli/commands/lab_commands.h"
 #include "cli/lab/lab.h"
+#include "cli/lab/lab_lock.h"
 
 namespace fairlead::cli {
 namespace {
 
 absl::StatusOr<int> DownOne(const std::string& name, const Context& context) {
   const int64_t begin_ns = SystemClock().MonotonicNs();
+  ASSIGN_OR_RETURN(const lab::LabLock lock, lab::LabLock::Take(lab::Paths(name).lock()));
   lab::Traces traces;
   const absl::Status status = lab::TearDown(name, traces);
   const std::vector<std::string> left = lab::Leftovers(name, traces);

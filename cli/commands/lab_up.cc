@@ -13,6 +13,7 @@
 #include "cli/lab/components.h"
 #include "cli/lab/files.h"
 #include "cli/lab/lab.h"
+#include "cli/lab/lab_lock.h"
 #include "cli/lab/node_manifest.h"
 
 namespace fairlead::cli {
@@ -132,9 +133,11 @@ absl::StatusOr<int> Up(const UpOptions& options, const Context& context) {
   ASSIGN_OR_RETURN(const lab::Plan plan, MakePlan(options, documents));
   const lab::Paths paths(plan.name);
   Progress progress(context.style());
-  RETURN_IF_ERROR(MakeRoom(plan.name, context));
-
-  RETURN_IF_ERROR(lab::MakeGround(plan));
+  {
+    ASSIGN_OR_RETURN(const lab::LabLock lock, lab::LabLock::Take(paths.lock()));
+    RETURN_IF_ERROR(MakeRoom(plan.name, context));
+    RETURN_IF_ERROR(lab::MakeGround(plan));
+  }
   progress.Done("network",
                 absl::StrCat(plan.nodes.size(), " nodes on one underlay, ",
                              plan.ipv4 && plan.ipv6 ? "IPv4 and IPv6"

@@ -10,6 +10,7 @@
 namespace fairlead::lab {
 
 inline constexpr char kLabsDir[] = "/run/fairlead/labs";
+inline constexpr char kLabLocksDir[] = "/run/fairlead/lab-locks";
 // ip(8) looks namespaces up here; we leave links to ours, for people.
 inline constexpr char kNamedNetnsDir[] = "/run/netns";
 
@@ -32,6 +33,8 @@ struct Paths {
   std::string name;
   std::string dir;
 
+  // Outside of the folder, which comes and goes under it.
+  std::string lock() const { return absl::StrCat(kLabLocksDir, "/", name, ".lock"); }
   std::string record() const { return dir + "/lab.json"; }
   std::string kubelet_pid() const { return dir + "/kubelet.pid"; }
   // Holds the pid of the `lab up` at work; gone when the lab was up.

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/lab/cni_call.h"
 #include "cli/lab/files.h"
+#include "cli/lab/lab_lock.h"
 #include "cli/lab/log_keeper.h"
 #include "cli/lab/manifest_store.h"
 #include "cli/lab/matrix.h"
@@ -25,6 +28,31 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+
+TEST(LabLock, OneHasItAtATimeAndNoFileIsLeft) {
+  std::string folder = testing::TempDir() + "fairlead-lock-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/a/locks/mine.lock";
+  std::atomic<int> inside = 0, most = 0, taken = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 50; ++round) {
+        const auto lock = LabLock::Take(path);
+        if (!lock.ok()) continue;
+        most = std::max<int>(most, ++inside);
+        ++taken;
+        std::this_thread::yield();
+        --inside;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(taken, 400);
+  EXPECT_EQ(most, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/a"));
+  std::filesystem::remove_all(folder);
+}
 
 Plan TwoNodes(bool ipv4 = true, bool ipv6 = true) {
   Plan plan{.name = "t", .ipv4 = ipv4, .ipv6 = ipv6};

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <future>
 
 #include "cli/lab/process.h"
 #include "tests/lab/lab.h"
@@ -14,6 +15,7 @@
 namespace fairlead::test {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 
 const std::string kPod = Pod("default", "one", "node-1", "app: one", "{containerPort: 80}");
@@ -41,6 +43,29 @@ TEST(LifecycleTest, RefusesASecondLabOfOneName) {
   EXPECT_NE(again.exit_code, 0);
   EXPECT_THAT(again.err, HasSubstr("is up"));
   EXPECT_EQ(lab.Probe("default/one", "127.0.0.1:80"), "ok") << "the first one is none the worse";
+}
+
+TEST(LifecycleTest, OfSeveralUpsAtOnceOneMakesTheLab) {
+  const std::string name = "p" + std::to_string(::getpid());
+  std::vector<std::future<Output>> ups;
+  for (int i = 0; i < 4; ++i) {
+    ups.push_back(std::async(std::launch::async,
+                             [&] { return Fairlead({"lab", "up", "--name", name, "-f", "-"}, kPod); }));
+  }
+  int made = 0;
+  for (std::future<Output>& future : ups) {
+    const Output up = future.get();
+    made += up.exit_code == 0;
+    if (up.exit_code == 0) continue;
+    EXPECT_THAT(up.err, AnyOf(HasSubstr("is being made"), HasSubstr("is up")));
+  }
+  EXPECT_EQ(made, 1);
+  const Output status = Fairlead({"status", "--lab", name});
+  EXPECT_EQ(status.exit_code, 0) << status.out << status.err;
+  const Output down = Fairlead({"lab", "down", "--name", name});
+  EXPECT_EQ(down.exit_code, 0) << down.err;
+  EXPECT_FALSE(Exists(name));
+  EXPECT_FALSE(std::filesystem::exists("/run/fairlead/lab-locks/" + name + ".lock"));
 }
 
 TEST(LifecycleTest, LabsSideBySideDoNotSeeEachOther) {
