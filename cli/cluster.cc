@@ -15,11 +15,8 @@ constexpr char kNodeSocket[] = "/run/fairlead/agent.sock";
 
 absl::StatusOr<Cluster> OfLab(const std::string& name) {
   ASSIGN_OR_RETURN(const lab::Plan plan, lab::LoadPlan(name));
+  RETURN_IF_ERROR(lab::CheckRunning(name));
   const lab::Paths paths(name);
-  if (!lab::IsRunning(paths)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "lab '", name, "' is not running any more; remove its rest: sudo fairlead lab down --name ", name));
-  }
   Cluster cluster;
   for (const lab::NodePlan& node : plan.nodes) {
     cluster.agents.push_back({node.name, IntrospectClient("unix:" + paths.node(node.name).agent_socket())});

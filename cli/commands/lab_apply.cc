@@ -1,10 +1,9 @@
 // fairlead lab apply and delete: change the manifests and wait until every node holds the change.
-#include <poll.h>
-
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "cli/commands/lab_commands.h"
@@ -51,24 +50,6 @@ bool AnyChange(const std::vector<lab::Applied>& applied) {
   return false;
 }
 
-// Nothing is written that nobody would take in.
-absl::Status CheckController(const lab::Plan& plan) {
-  return IntrospectClient("unix:" + lab::Paths(plan.name).controller_socket()).Status().status();
-}
-
-absl::Status WaitUntilHeld(const lab::Plan& plan, double timeout_s) {
-  const int64_t deadline_ns = SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_s * 1e9);
-  while (true) {
-    const Settled settled = LookWhetherSettled(plan);
-    if (settled.done) return absl::OkStatus();
-    if (SystemClock().MonotonicNs() > deadline_ns) {
-      return absl::DeadlineExceededError(
-          absl::StrCat("after ", timeout_s, " s still waiting for ", settled.waiting_for));
-    }
-    ::poll(nullptr, 0, 5);
-  }
-}
-
 using Operation =
     absl::StatusOr<std::vector<lab::Applied>> (lab::ManifestStore::*)(const std::vector<lab::Document>&);
 
@@ -76,20 +57,22 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
                                     const Context& context) {
   RETURN_IF_ERROR(CheckRoot("changing a lab"));
   ASSIGN_OR_RETURN(const lab::Plan plan, ChosenPlan(context));
+  RETURN_IF_ERROR(lab::CheckRunning(plan.name));
   ASSIGN_OR_RETURN(std::vector<lab::Document> documents,
                    lab::ReadDocuments(options.files, options.recursive));
+  if (documents.empty())
+    return absl::InvalidArgumentError(absl::StrCat("no object in ", absl::StrJoin(options.files, ", ")));
   for (const lab::Document& document : documents) {
     if (document.kind == "node")
       std::cerr << document.Describe() << ": left alone; a lab's nodes are made by lab up\n";
   }
   std::erase_if(documents, [](const lab::Document& document) { return document.kind == "node"; });
-  RETURN_IF_ERROR(CheckController(plan));
   lab::ManifestStore store{lab::Paths(plan.name)};
   const int64_t begin_ns = SystemClock().MonotonicNs();
   ASSIGN_OR_RETURN(const std::vector<lab::Applied> applied, (store.*operation)(documents));
   const bool wait = AnyChange(applied) && !options.no_wait;
   absl::Status held;
-  if (wait) held = WaitUntilHeld(plan, options.timeout_s);
+  if (wait) held = WaitUntilSettled(plan, options.timeout_s);
   const std::vector<Refused> refused = ListRefused(plan);
   // What has not been looked at yet may be refused for what it was before.
   const bool judged = held.ok() && !options.no_wait;

@@ -1,11 +1,13 @@
 #include "cli/commands/lab_commands.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "cli/lab/kubelet.h"
 #include "cli/lab/lab.h"
@@ -39,6 +41,13 @@ absl::Status CheckRoot(const std::string& what) {
   return absl::PermissionDeniedError(absl::StrCat(what, " needs root; run it with sudo"));
 }
 
+namespace {
+
+struct Settled {
+  bool done = false;
+  std::string waiting_for;  // when not done
+};
+
 Settled LookWhetherSettled(const lab::Plan& plan) {
   const lab::Paths paths(plan.name);
   const auto status = IntrospectClient("unix:" + paths.controller_socket()).Status();
@@ -67,6 +76,25 @@ Settled LookWhetherSettled(const lab::Plan& plan) {
     return {.waiting_for = absl::StrCat("pods: ", running, " of ", pods->pods.size(), " running", why)};
   }
   return {.done = true};
+}
+
+}  // namespace
+
+absl::Status WaitUntilSettled(const lab::Plan& plan, double timeout_s,
+                              const std::function<void(const std::string&)>& tell) {
+  const int64_t deadline_ns = SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_s * 1e9);
+  while (true) {
+    const Settled settled = LookWhetherSettled(plan);
+    if (settled.done) return absl::OkStatus();
+    tell(settled.waiting_for);
+    RETURN_IF_ERROR(lab::CheckRunning(plan.name));
+    if (SystemClock().MonotonicNs() > deadline_ns) {
+      return absl::DeadlineExceededError(absl::StrCat("after ", timeout_s, " s still waiting for ",
+                                                      settled.waiting_for, "; see: fairlead lab logs --name ",
+                                                      plan.name));
+    }
+    ::poll(nullptr, 0, 5);
+  }
 }
 
 std::vector<Refused> ListRefused(const lab::Plan& plan) {

@@ -1,6 +1,7 @@
 // The commands below `fairlead lab`, each in a file of its own.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,12 +31,12 @@ absl::StatusOr<lab::Plan> ChosenPlan(const Context& context);
 // PERMISSION_DENIED with what to do when we are not root.
 absl::Status CheckRoot(const std::string& what);
 
-// The controller and every agent hold all that the manifests say, every pod runs.
-struct Settled {
-  bool done = false;
-  std::string waiting_for;  // when not done
-};
-Settled LookWhetherSettled(const lab::Plan& plan);
+// Returns when the controller and every agent hold all that the manifests say and every pod runs; `tell`
+// hears what that waits for. DEADLINE_EXCEEDED after `timeout_s` seconds, FAILED_PRECONDITION when the lab
+// has ended.
+absl::Status WaitUntilSettled(
+    const lab::Plan& plan, double timeout_s,
+    const std::function<void(const std::string&)>& tell = [](const std::string&) {});
 // An object that the controller or an agent refuses.
 struct Refused {
   std::string object;  // "NetworkPolicy shop/cart"

@@ -1,5 +1,4 @@
 // fairlead lab up: ground, manifests, background process; then waits until everything runs.
-#include <poll.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -106,25 +105,6 @@ absl::Status MakeRoom(const std::string& name, const Context& context) {
       absl::StrCat("an earlier lab '", name, "' cannot be removed; see the lines above"));
 }
 
-absl::Status WaitUntilSettled(const lab::Plan& plan, double timeout_s, Progress& progress) {
-  const int64_t deadline_ns = SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_s * 1e9);
-  while (true) {
-    const Settled settled = LookWhetherSettled(plan);
-    if (settled.done) return absl::OkStatus();
-    progress.Waiting("waiting for " + settled.waiting_for);
-    if (!lab::IsRunning(lab::Paths(plan.name))) {
-      return absl::InternalError(absl::StrCat("the lab's background process has ended; its log: ",
-                                              lab::Paths(plan.name).log("kubelet")));
-    }
-    if (SystemClock().MonotonicNs() > deadline_ns) {
-      return absl::DeadlineExceededError(absl::StrCat("after ", timeout_s, " s still waiting for ",
-                                                      settled.waiting_for, "; see: fairlead lab logs --name ",
-                                                      plan.name));
-    }
-    ::poll(nullptr, 0, 20);
-  }
-}
-
 absl::StatusOr<int> Up(const UpOptions& options, const Context& context) {
   RETURN_IF_ERROR(CheckRoot("fairlead lab up"));
   RETURN_IF_ERROR(lab::CheckPrograms(lab::ProgramFolder()));
@@ -151,7 +131,9 @@ absl::StatusOr<int> Up(const UpOptions& options, const Context& context) {
   ASSIGN_OR_RETURN(const std::vector<lab::Applied> applied, store.Apply(documents));
   progress.Done("manifests", absl::StrCat(applied.size(), " objects"));
   RETURN_IF_ERROR(lab::StartKubelet(plan));
-  if (!options.no_wait) RETURN_IF_ERROR(WaitUntilSettled(plan, options.timeout_s, progress));
+  if (!options.no_wait)
+    RETURN_IF_ERROR(WaitUntilSettled(
+        plan, options.timeout_s, [&](const std::string& what) { progress.Waiting("waiting for " + what); }));
   lab::MarkComplete(paths);
   ASSIGN_OR_RETURN(const lab::NodePods pods, lab::LoadPods(plan));
   progress.Done("pods",

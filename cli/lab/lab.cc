@@ -182,6 +182,14 @@ bool IsRunning(const Paths& paths) {
   return cgroup.ok() && absl::StrContains(*cgroup, absl::StrCat("/fairlead-lab/", paths.name, "/"));
 }
 
+absl::Status CheckRunning(const std::string& name) {
+  const Paths paths(name);
+  if (IsRunning(paths)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("lab '", name, "' is not running any more (its log: ", paths.log("kubelet"),
+                   "); remove its rest: sudo fairlead lab down --name ", name));
+}
+
 int MakerPid(const Paths& paths) {
   const auto text = ReadFile(paths.making_pid());
   int pid = 0;

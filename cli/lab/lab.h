@@ -19,6 +19,8 @@ std::vector<std::string> LabNames();
 absl::StatusOr<Plan> LoadPlan(const std::string& name);
 // Its background process lives.
 bool IsRunning(const Paths& paths);
+// FAILED_PRECONDITION with the way out when it does not.
+absl::Status CheckRunning(const std::string& name);
 
 // The `lab up` that makes it, while it lives; 0: none, though what a killed one has made may be there.
 int MakerPid(const Paths& paths);

@@ -141,6 +141,20 @@ TEST(LifecycleTest, ABadVersionOfAPolicyLeavesTheGoodOneInForce) {
   EXPECT_EQ(lab.ProbeBriefly("default/two", target), "timeout");
 }
 
+TEST(LifecycleTest, ApplyWaitsForAControllerThatIsAway) {
+  const Lab lab(kPod);
+  ASSERT_TRUE(lab.up());
+  ASSERT_EQ(lab.Fairlead({"lab", "kill", "controller", "--down-ms", "1500"}).exit_code, 0);
+  const Output apply =
+      lab.Fairlead({"lab", "apply", "-f", "-"}, Pod("default", "two", "node-2", "app: two", ""));
+  EXPECT_EQ(apply.exit_code, 0) << apply.err;
+  EXPECT_THAT(apply.out, HasSubstr("pod default/two created\n"));
+  EXPECT_FALSE(lab.Address("pod", "default/two").empty());
+  const Output nothing = lab.Fairlead({"lab", "apply", "-f", "-"}, "");
+  EXPECT_EQ(nothing.exit_code, 2);
+  EXPECT_THAT(nothing.err, HasSubstr("no object in -"));
+}
+
 TEST(LifecycleTest, StartsAndStopsPodsAsManifestsComeAndGo) {
   const Lab lab(kPod);
   ASSERT_TRUE(lab.up());
