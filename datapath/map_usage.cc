@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/unique_fd.h"
 #include "datapath/event_reader.h"
 #include "datapath/words.h"
 
@@ -50,6 +51,18 @@ uint64_t MemoryOf(int fd) {
   return 0;
 }
 
+// Of the maps that the array of maps `fd` holds, which its own number leaves out.
+uint64_t MemoryInside(int fd, uint32_t entries) {
+  uint64_t bytes = 0;
+  for (uint32_t key = 0; key < entries; ++key) {
+    uint32_t id = 0;
+    if (bpf_map_lookup_elem(fd, &key, &id) != 0) continue;
+    const UniqueFd inner(bpf_map_get_fd_by_id(id));
+    if (inner.valid()) bytes += MemoryOf(inner.get());
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::vector<MapUsage> ReadMapUsage(const std::map<std::string, int>& maps,
@@ -61,6 +74,7 @@ std::vector<MapUsage> ReadMapUsage(const std::map<std::string, int>& maps,
     if (fd < 0 || bpf_map_get_info_by_fd(fd, &info, &size) != 0) continue;
     MapUsage usage{
         .name = name, .entries = info.max_entries, .capacity = info.max_entries, .bytes = MemoryOf(fd)};
+    if (info.type == BPF_MAP_TYPE_ARRAY_OF_MAPS) usage.bytes += MemoryInside(fd, info.max_entries);
     if (auto counted = entries.find(name); counted != entries.end()) {
       usage.entries = counted->second;
     } else if (CanBeWalked(info.type)) {

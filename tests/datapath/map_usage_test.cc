@@ -59,5 +59,27 @@ TEST(MapUsage, WhatTheOwnerCountsIsBelieved) {
   EXPECT_EQ(usage[0].capacity, 2 * kEntries);
 }
 
+TEST(MapUsage, AnArrayOfMapsTakesWhatItsMapsTake) {
+  constexpr uint32_t kRingBytes = 1 << 16;
+  const auto make_ring = [] {
+    return UniqueFd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fl_test", 0, 0, kRingBytes, nullptr));
+  };
+  const std::vector<UniqueFd> rings = [&] {
+    std::vector<UniqueFd> made;
+    for (int i = 0; i < 2; ++i) made.push_back(make_ring());
+    return made;
+  }();
+  ASSERT_TRUE(rings[0].valid()) << "needs root";
+  LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = static_cast<uint32_t>(rings[0].get()));
+  const UniqueFd outer(bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "fl_test", 4, 4, 3, &options));
+  ASSERT_TRUE(outer.valid());
+  const uint64_t empty = ReadMapUsage({{"map", outer.get()}}, {})[0].bytes;
+  for (uint32_t i = 0; i < rings.size(); ++i) {
+    const int fd = rings[i].get();
+    ASSERT_EQ(bpf_map_update_elem(outer.get(), &i, &fd, BPF_ANY), 0);
+  }
+  EXPECT_GE(ReadMapUsage({{"map", outer.get()}}, {})[0].bytes, empty + 2 * kRingBytes);
+}
+
 }  // namespace
 }  // namespace fairlead::datapath
