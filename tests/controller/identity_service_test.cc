@@ -81,6 +81,9 @@ class IdentityServiceTest : public ::testing::Test {
   std::shared_ptr<grpc::Channel> ConnectAsNobody() const { return Connect({trusted_, "", ""}); }
 
   grpc::Status Sign(const std::string& token, Client* client) {
+    return Sign(ConnectAsNobody(), token, client);
+  }
+  grpc::Status Sign(const std::shared_ptr<grpc::Channel>& channel, const std::string& token, Client* client) {
     const pki::PrivateKey key = pki::PrivateKey::Make().value();
     identity::v1::SignRequest request;
     request.set_csr_pem(pki::MakeRequest(key).value());
@@ -88,7 +91,7 @@ class IdentityServiceTest : public ::testing::Test {
     identity::v1::SignReply reply;
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
-    grpc::Status status = identity::v1::Identity::NewStub(ConnectAsNobody())->Sign(&context, request, &reply);
+    grpc::Status status = identity::v1::Identity::NewStub(channel)->Sign(&context, request, &reply);
     *client = {reply.ca_pem(), reply.certificate_pem(), key.ToPem()};
     not_after_s_ = reply.not_after_s();
     return status;
@@ -233,7 +236,7 @@ TEST_F(IdentityServiceTest, AServerEndsWhileTheApiServerIsSilent) {
                 .value();
   grpc::Status status;
   Client client;
-  std::thread caller([&] { status = Sign("token-of-n1", &client); });
+  std::thread caller([&, channel = ConnectAsNobody()] { status = Sign(channel, "token-of-n1", &client); });
   asked.WaitForNotification();
   server_.reset();
   caller.join();
