@@ -50,6 +50,7 @@ void DescribeSet(const std::string& name, const policy::PolicySet& set, const da
     out->set_action(rule.action == policy::Action::kAllow ? "allow" : "deny");
     out->set_peers(PeerText(rule, desired));
     std::vector<std::string> ports;
+    ports.reserve(rule.ports.size());
     for (const policy::PortRange& range : rule.ports) ports.push_back(PortText(range));
     out->set_ports(rule.any_port ? "any" : absl::StrJoin(ports, ", "));
     out->set_origin(OriginText(rule.origin));

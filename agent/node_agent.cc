@@ -335,6 +335,7 @@ void NodeAgent::ShowRefusals() {
     refusals[id.kind].push_back(absl::StrCat(NameOf(error), ": ", error.message));
   }
   std::vector<std::string> reasons;
+  reasons.reserve(refusals.size());
   for (const auto& [kind, of_kind] : refusals) reasons.push_back(FirstFew(of_kind, "; "));
   conditions_.Set("PolicyRealised", reasons.empty(), absl::StrJoin(reasons, "; "));
 }

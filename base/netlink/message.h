@@ -113,7 +113,7 @@ class Attributes {
   }
   std::string String(uint16_t type) const {
     const absl::string_view bytes = Bytes(type);
-    return std::string(bytes.data(), strnlen(bytes.data(), bytes.size()));
+    return std::string(bytes.substr(0, bytes.find('\0')));
   }
   Attributes Nested(uint16_t type) const {
     const absl::string_view bytes = Bytes(type);

@@ -223,7 +223,7 @@ TEST_F(IdentityServiceTest, ANodesCertificateIsNoControllers) {
 
 TEST_F(IdentityServiceTest, AServerEndsWhileTheApiServerIsSilent) {
   absl::Notification asked;
-  kube::ApiCall silent = [&](kube::ApiRequest, kube::ApiClient::Done) { asked.Notify(); };
+  kube::ApiCall silent = [&](const kube::ApiRequest&, const kube::ApiClient::Done&) { asked.Notify(); };
   NodeSigner signer(silent, "kube-system", &SystemClock());
   absl::Notification set;
   loop_->Post([&] {
