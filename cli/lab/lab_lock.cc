@@ -27,10 +27,12 @@ bool IsAt(const UniqueFd& fd, const std::string& path) {
 
 absl::StatusOr<LabLock> LabLock::Take(const std::string& path) {
   while (true) {
-    std::error_code error;
-    fs::create_directories(fs::path(path).parent_path(), error);
-    if (error == std::errc::no_such_file_or_directory) continue;
-    if (error) return ErrnoError(error.value(), absl::StrCat("make the folder of ", path));
+    // Not create_directories(), which fails when a folder that was there is gone a moment later.
+    const fs::path folder = fs::path(path).parent_path(), above = folder.parent_path();
+    if (::mkdir(above.c_str(), 0755) != 0 && errno != EEXIST)
+      return ErrnoError(errno, absl::StrCat("make folder ", above.string()));
+    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST && errno != ENOENT)
+      return ErrnoError(errno, absl::StrCat("make folder ", folder.string()));
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!fd.valid()) {
       if (errno == ENOENT) continue;  // somebody's last lab has just gone, with the folder

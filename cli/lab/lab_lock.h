@@ -11,7 +11,8 @@ namespace fairlead::lab {
 
 class LabLock {
  public:
-  // Waits for its turn. `path`: a file that exists while somebody has or wants the lock; its folder is made.
+  // Waits for its turn. `path`: a file that exists while somebody has or wants the lock; its folder and the
+  // one above are made.
   static absl::StatusOr<LabLock> Take(const std::string& path);
 
   LabLock(LabLock&&) = default;
