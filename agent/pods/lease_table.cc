@@ -125,9 +125,8 @@ absl::StatusOr<std::vector<IpAddress>> LeaseTable::Allocate(const Request& reque
 }
 
 absl::Status LeaseTable::Restore(Lease lease) {
-  bool known = live_.contains(lease.key()) || cooling_.contains(lease.generation);
+  bool known = live_.contains(lease.key()) || Holds(lease.generation) || cooling_.contains(lease.generation);
   for (const auto& [key, held] : live_) {
-    known |= held.generation == lease.generation;
     for (const IpAddress& address : lease.addresses) {
       known |= std::find(held.addresses.begin(), held.addresses.end(), address) != held.addresses.end();
     }
