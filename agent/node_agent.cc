@@ -212,16 +212,15 @@ void NodeAgent::Verify() {
 
 // The one table that fills by traffic: no object is refused that could say so.
 void NodeAgent::NoteConnections() {
-  for (const datapath::MapUsage& map : datapath_->Maps()) {
-    if (map.name != "ct_record") continue;
-    const bool roomy = map.entries * 10 < map.capacity * 9;
-    const std::string message = absl::StrCat(
-        map.entries, " of ", map.capacity,
-        " connections in use; when all are, new ones are dropped and the others go on. `fairlead "
-        "conntrack` shows whose they are; --max-connections of a fresh node sets the limit "
-        "(docs/limits.md)");
-    if (conditions_.Set("ConnectionsFit", roomy, roomy ? "" : message) && !roomy) spdlog::warn("{}", message);
-  }
+  const datapath::MapUsage table = datapath_->ConnectionTable();
+  if (table.capacity == 0) return;
+  const bool roomy = table.entries * 10 < table.capacity * 9;
+  const std::string message =
+      absl::StrCat(table.entries, " of ", table.capacity,
+                   " connections in use; when all are, new ones are dropped and the others go on. `fairlead "
+                   "conntrack` shows whose they are; --max-connections of a fresh node sets the limit "
+                   "(docs/limits.md)");
+  if (conditions_.Set("ConnectionsFit", roomy, roomy ? "" : message) && !roomy) spdlog::warn("{}", message);
 }
 
 Hello NodeAgent::OnConnect() {

@@ -178,7 +178,10 @@ class Datapath {
 
   virtual absl::StatusOr<Explanation> Explain(const ExplainRequest& request) const = 0;
 
+  // Walks every map whose entries nobody counts.
   virtual std::vector<MapUsage> Maps() const = 0;
+  // The one of them that traffic fills, without that walk; capacity 0: not known.
+  virtual MapUsage ConnectionTable() const = 0;
   virtual std::vector<AttachedProgram> Programs() const = 0;
   virtual std::vector<Feature> Features() const = 0;
   virtual std::vector<ReasonCount> Drops() const = 0;

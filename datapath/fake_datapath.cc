@@ -90,8 +90,7 @@ absl::StatusOr<Explanation> FakeDatapath::Explain(const ExplainRequest&) const {
 }
 
 std::vector<MapUsage> FakeDatapath::Maps() const {
-  return {{"endpoint", applied.endpoints.size(), 1024, 1024 * 68},
-          {"ct_record", connections.size(), 1000, 22000}};
+  return {{"endpoint", applied.endpoints.size(), 1024, 1024 * 68}, ConnectionTable()};
 }
 
 std::vector<AttachedProgram> FakeDatapath::Programs() const {

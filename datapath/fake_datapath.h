@@ -54,6 +54,7 @@ class FakeDatapath : public Datapath {
   uint32_t RemotePodMtu() const override { return 1430; }
   absl::StatusOr<Explanation> Explain(const ExplainRequest& request) const override;
   std::vector<MapUsage> Maps() const override;
+  MapUsage ConnectionTable() const override { return {"ct_record", connections.size(), 1000, 22000}; }
   std::vector<AttachedProgram> Programs() const override;
   std::vector<Feature> Features() const override { return {{"tcx", true, "attaching to devices"}}; }
   std::vector<ReasonCount> Drops() const override { return {}; }

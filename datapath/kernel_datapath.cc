@@ -231,6 +231,12 @@ std::vector<MapUsage> KernelDatapath::Maps() const {
   return ReadMapUsage(maps, used);
 }
 
+MapUsage KernelDatapath::ConnectionTable() const {
+  const std::vector<MapUsage> usage = ReadMapUsage({{"ct_record", object_->MapFd("ct_record")}},
+                                                   {{"ct_record", CountConnections(object_->Maps())}});
+  return usage.empty() ? MapUsage{} : usage[0];
+}
+
 std::vector<AttachedProgram> KernelDatapath::Programs() const {
   std::vector<AttachedProgram> programs = hooks_->List();
   if (!options_.cgroup_dir.empty()) {

@@ -42,6 +42,7 @@ class KernelDatapath : public Datapath {
   uint32_t RemotePodMtu() const override;
   absl::StatusOr<Explanation> Explain(const ExplainRequest& request) const override;
   std::vector<MapUsage> Maps() const override;
+  MapUsage ConnectionTable() const override;
   std::vector<AttachedProgram> Programs() const override;
   std::vector<Feature> Features() const override;
   std::vector<ReasonCount> Drops() const override;

@@ -311,6 +311,23 @@ TEST_P(LiveDatapath, TakesPodsOverThatAPredecessorAttachedByTcxLinks) {
   }
 }
 
+TEST_P(LiveDatapath, TheConnectionTableAloneSaysWhatAllMapsSay) {
+  AttachPods();
+  Apply(node_->OpenState());
+  ASSERT_TRUE(Connects(true));
+  const MapUsage table = datapath_->ConnectionTable();
+  EXPECT_GE(table.entries, 1u);
+  bool found = false;
+  for (const MapUsage& map : datapath_->Maps()) {
+    if (map.name != table.name) continue;
+    found = true;
+    EXPECT_EQ(map.entries, table.entries);
+    EXPECT_EQ(map.capacity, table.capacity);
+    EXPECT_EQ(map.bytes, table.bytes);
+  }
+  EXPECT_TRUE(found);
+}
+
 TEST_P(LiveDatapath, APodThatIsGoneLeavesTheMapsBeforeTheSourcesHaveToldEverything) {
   AttachPods();
   DesiredState state = node_->OpenState();
