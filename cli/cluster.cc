@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/address_port.h"
 #include "base/status_macros.h"
 #include "cli/kube/kubernetes_cluster.h"
 #include "cli/lab/lab.h"
@@ -22,6 +23,10 @@ absl::StatusOr<Cluster> OfLab(const std::string& name) {
     cluster.agents.push_back({node.name, IntrospectClient("unix:" + paths.node(node.name).agent_socket())});
   }
   cluster.controllers.push_back({"controller", IntrospectClient("unix:" + paths.controller_socket())});
+  for (const auto& addresses : {lab::OutsideUnderlayAddresses(plan), lab::OutsideRemoteAddresses(plan)}) {
+    for (const IpAddress& address : addresses)
+      cluster.hosts.push_back({.address = address, .kind = "host", .name = lab::kOutside});
+  }
   return cluster;
 }
 
@@ -34,6 +39,20 @@ Cluster OfTargets(const std::vector<std::string>& agents, const std::string& con
 
 absl::StatusOr<IpAddress> FromBytes(const std::string& bytes) {
   return IpAddress::FromBytes(absl::string_view(bytes.data(), bytes.size()));
+}
+
+// A controller's word, or what the agents know together.
+std::vector<NamedAddress> AskForNames(const Cluster& cluster) {
+  for (const NodeAgent& controller : cluster.controllers) {
+    const auto names = controller.client.AllNames();
+    if (names.ok()) return names->entries();
+  }
+  std::vector<NamedAddress> all;
+  for (const NodeAgent& agent : cluster.agents) {
+    const auto names = agent.client.AllNames();
+    if (names.ok()) all.insert(all.end(), names->entries().begin(), names->entries().end());
+  }
+  return all;
 }
 
 }  // namespace
@@ -59,15 +78,8 @@ absl::StatusOr<Cluster> Cluster::Open(const Context& context) {
 }
 
 Names Cluster::LoadNames() const {
-  for (const NodeAgent& controller : controllers) {
-    auto names = controller.client.AllNames();
-    if (names.ok()) return *std::move(names);
-  }
-  std::vector<NamedAddress> all;
-  for (const NodeAgent& agent : agents) {
-    const auto names = agent.client.AllNames();
-    if (names.ok()) all.insert(all.end(), names->entries().begin(), names->entries().end());
-  }
+  std::vector<NamedAddress> all = AskForNames(*this);
+  all.insert(all.end(), hosts.begin(), hosts.end());
   return Names(std::move(all));
 }
 
@@ -96,8 +108,14 @@ std::string AddressPort(const std::string& address_bytes, uint32_t port) {
   const auto address = FromBytes(address_bytes);
   if (!address.ok()) return "";
   if (port == 0) return address->ToString();
-  return address->is_v4() ? absl::StrCat(address->ToString(), ":", port)
-                          : absl::StrCat("[", address->ToString(), "]:", port);
+  return WithPort(*address, static_cast<uint16_t>(port));
+}
+
+std::string NamedPortText(const Names& names, const std::string& name, const std::string& address_bytes,
+                          uint32_t port) {
+  const std::string known = name.empty() ? NameOrAddress(names, address_bytes) : name;
+  if (known.empty() || known == AddressPort(address_bytes, 0)) return AddressPort(address_bytes, port);
+  return port == 0 ? known : absl::StrCat(known, ":", port);
 }
 
 std::string ProtocolName(uint32_t protocol) {

@@ -28,10 +28,11 @@ struct Cluster {
   std::unique_ptr<Connections> connections;
   std::vector<NodeAgent> agents;
   std::vector<NodeAgent> controllers;  // replicas; each knows the whole cluster
+  std::vector<NamedAddress> hosts;     // that no controller knows of: what is outside of a lab
 
   // Does not connect yet.
   static absl::StatusOr<Cluster> Open(const Context& context);
-  // A controller's word, or what the agents know together. Without any answer: no names.
+  // A controller's word, or what the agents know together, and the hosts. Without any answer: the hosts.
   Names LoadNames() const;
   // nullptr: no agent of this name.
   const NodeAgent* Find(const std::string& node) const;
@@ -43,6 +44,10 @@ std::string NamedText(const Names& names, const std::string& address_bytes);
 std::string NameOrAddress(const Names& names, const std::string& address_bytes);
 // "10.0.0.1:80", "[fd00::1]:80"; without a port when it is 0.
 std::string AddressPort(const std::string& address_bytes, uint32_t port);
+// "shop/cart-0:80", or with its address when nothing here has it: one end of a connection. `name`: if the
+// sender of the message knew it, else empty.
+std::string NamedPortText(const Names& names, const std::string& name, const std::string& address_bytes,
+                          uint32_t port);
 // "TCP", "UDP", "ICMP", or the number.
 std::string ProtocolName(uint32_t protocol);
 

@@ -21,7 +21,7 @@ struct NamedPort {
 
 struct NamedAddress {
   IpAddress address;
-  std::string kind;  // "pod", "service", "headless", "node"
+  std::string kind;  // "pod", "service", "headless", "node", "host" (of a lab, and no node)
   std::string name;  // "namespace/name", or a node's name
   std::string node;  // of a pod
   bool host_network = false;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/address_port.h"
 #include "base/status_macros.h"
 #include "datapath/abi/conntrack.h"
 #include "datapath/bpf_error.h"
@@ -60,11 +61,7 @@ class Names : public TraceNames {
   }
 
  private:
-  static std::string Words(const BackendAddress& backend) {
-    const std::string address = backend.address.is_v4() ? backend.address.ToString()
-                                                        : absl::StrCat("[", backend.address.ToString(), "]");
-    return absl::StrCat(address, ":", backend.port);
-  }
+  static std::string Words(const BackendAddress& backend) { return WithPort(backend.address, backend.port); }
 
   const Reconciler& state_;
 };

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "base/address_port.h"
 #include "datapath/abi_convert.h"
 
 namespace fairlead::datapath {
@@ -91,9 +92,7 @@ std::vector<PlannedPort> PlanHostPorts(const LocalEndpoint& endpoint) {
 }
 
 std::string ToString(const fl_frontend_key& key) {
-  const IpAddress address = FromAbi(key.address);
-  const std::string host = address.is_v4() ? address.ToString() : absl::StrCat("[", address.ToString(), "]");
-  return absl::StrCat(host, ":", ntohs(key.port), "/", key.protocol);
+  return absl::StrCat(WithPort(FromAbi(key.address), ntohs(key.port)), "/", key.protocol);
 }
 
 }  // namespace fairlead::datapath

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/address_port.h"
 #include "base/first_few.h"
 #include "datapath/abi/conntrack.h"
 #include "datapath/abi/policy.h"
@@ -16,10 +17,7 @@ namespace fairlead::datapath {
 namespace {
 
 std::string AddressAndPort(const fl_trace_step& step) {
-  const IpAddress address = FromAbi(step.address);
-  const uint16_t port = ntohs(step.port);
-  return address.is_v4() ? absl::StrCat(address.ToString(), ":", port)
-                         : absl::StrCat("[", address.ToString(), "]:", port);
+  return WithPort(FromAbi(step.address), ntohs(step.port));
 }
 
 std::string Or(const std::string& name, const std::string& otherwise) {

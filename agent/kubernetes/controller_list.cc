@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/address_port.h"
 #include "base/ip.h"
 #include "base/stable_hash.h"
 #include "kube/json.h"
@@ -27,11 +28,6 @@ bool IsEnding(const nlohmann::json& pod) {
   const std::string phase = TextField(pod, {"status", "phase"});
   return kube::FindField(pod, {"metadata", "deletionTimestamp"}) != nullptr || phase == "Succeeded" ||
          phase == "Failed";
-}
-
-std::string WithPort(const IpAddress& address, uint16_t port) {
-  const std::string host = address.ToString();
-  return address.is_v4() ? absl::StrCat(host, ":", port) : absl::StrCat("[", host, "]:", port);
 }
 
 }  // namespace

@@ -12,17 +12,11 @@ namespace {
 
 using introspect::v1::ConntrackEntry;
 
-std::string Side(const std::string& name, const std::string& address, uint32_t port, const Names& names) {
-  const std::string known = name.empty() ? NameOrAddress(names, address) : name;
-  if (known == AddressPort(address, 0) || known.empty()) return AddressPort(address, port);
-  return absl::StrCat(known, ":", port);
-}
-
 std::string Translation(const ConntrackEntry& entry, const Names& names) {
   std::string text;
   if (!entry.translated_destination().empty()) {
-    text = absl::StrCat("to ",
-                        Side("", entry.translated_destination(), entry.translated_destination_port(), names));
+    text = absl::StrCat(
+        "to ", NamedPortText(names, "", entry.translated_destination(), entry.translated_destination_port()));
   }
   if (!entry.translated_source().empty() && (entry.translated_source() != entry.source() ||
                                              entry.translated_source_port() != entry.source_port())) {
@@ -56,15 +50,16 @@ absl::StatusOr<int> Conntrack(const FilterOptions& options, const Context& conte
         return true;
       }
       const std::string destination = entry.service().empty() ? entry.destination_name() : entry.service();
-      table.AddRow({agent.node,
-                    ProtocolName(entry.protocol()),
-                    {Side(entry.source_name(), entry.source(), entry.source_port(), names), Tone::kName},
-                    {Side(destination, entry.destination(), entry.destination_port(), names), Tone::kName},
-                    Translation(entry, names),
-                    {entry.state(), entry.state() == "established" ? Tone::kGood : Tone::kPlain},
-                    absl::StrCat(entry.expires_in_s(), " s"),
-                    absl::StrCat(entry.packets()),
-                    absl::StrCat(entry.bytes())});
+      table.AddRow(
+          {agent.node,
+           ProtocolName(entry.protocol()),
+           {NamedPortText(names, entry.source_name(), entry.source(), entry.source_port()), Tone::kName},
+           {NamedPortText(names, destination, entry.destination(), entry.destination_port()), Tone::kName},
+           Translation(entry, names),
+           {entry.state(), entry.state() == "established" ? Tone::kGood : Tone::kPlain},
+           absl::StrCat(entry.expires_in_s(), " s"),
+           absl::StrCat(entry.packets()),
+           absl::StrCat(entry.bytes())});
       return true;
     });
     if (!status.ok()) {

@@ -35,12 +35,6 @@ std::string TimeOf(int64_t time_ns) {
   return absl::StrFormat("%s.%03d", text, static_cast<int>(time_ns / 1'000'000 % 1000));
 }
 
-std::string Side(const std::string& pod, const std::string& address, uint32_t port, const Names& names) {
-  const std::string name = pod.empty() ? NameOrAddress(names, address) : pod;
-  if (name == AddressPort(address, 0)) return AddressPort(address, port);
-  return port == 0 ? name : absl::StrCat(name, ":", port);
-}
-
 void PrintText(const Flow& flow, const Names& names, const Style& style) {
   if (flow.lost() > 0) {
     std::cout << style.Paint(Tone::kCaution,
@@ -57,10 +51,11 @@ void PrintText(const Flow& flow, const Names& names, const Style& style) {
   }
   std::cout << style.Paint(Tone::kFaint, TimeOf(flow.time_ns())) << " " << flow.node() << " "
             << style.Paint(passed ? Tone::kGood : Tone::kBad, mark) << " "
-            << style.Paint(Tone::kName, Side(flow.source_pod(), flow.source(), flow.source_port(), names))
-            << " → "
             << style.Paint(Tone::kName,
-                           Side(flow.destination_pod(), flow.destination(), flow.destination_port(), names))
+                           NamedPortText(names, flow.source_pod(), flow.source(), flow.source_port()))
+            << " → "
+            << style.Paint(Tone::kName, NamedPortText(names, flow.destination_pod(), flow.destination(),
+                                                      flow.destination_port()))
             << " " << ProtocolName(flow.protocol()) << via << ", " << flow.stage();
   if (!passed) std::cout << ": " << style.Paint(Tone::kBad, flow.reason());
   if (!flow.policy().empty()) {

@@ -171,13 +171,8 @@ std::string RemedyYamlOf(const std::vector<Answer>& answers) {
 
 // Where it arrives, with the port where the protocol has ports.
 std::string EndOf(const Question& question, const WhyReply& reply, const Names& names) {
-  const std::string& bytes = reply.destination();
-  if (bytes.empty()) return question.destination_name;
-  std::string end = NameOrAddress(names, bytes);
-  const auto address = IpAddress::FromBytes(absl::string_view(bytes.data(), bytes.size()));
-  if (question.protocol == 1) return end;
-  if (address.ok() && end == address->ToString()) return AddressPort(bytes, reply.destination_port());
-  return absl::StrCat(end, ":", reply.destination_port());
+  if (reply.destination().empty()) return question.destination_name;
+  return NamedPortText(names, "", reply.destination(), question.protocol == 1 ? 0 : reply.destination_port());
 }
 
 void PrintText(const Question& question, const std::vector<Answer>& answers, const Names& names,
@@ -263,9 +258,10 @@ absl::StatusOr<int> Why(const WhyOptions& options, const Context& context) {
 void AddWhyCommand(CLI::App& app, Context& context) {
   auto options = std::make_shared<WhyOptions>();
   CLI::App* why = app.add_subcommand("why", "why a connection passes or not, by the datapath's own code");
-  why->add_option("SRC", options->source, "NAMESPACE/POD, a node, or an address")->required();
+  why->add_option("SRC", options->source, "NAMESPACE/POD, a node, outside (of a lab), or an address")
+      ->required();
   why->add_option("DST", options->destination,
-                  "NAMESPACE/POD or NAMESPACE/SERVICE, a node, or an address; then [:PORT][/udp]")
+                  "NAMESPACE/POD or NAMESPACE/SERVICE, a node, outside, or an address; then [:PORT][/udp]")
       ->required();
   AddOutputOption(why, context);
   why->add_flag("-6,--ipv6", options->ipv6, "IPv6 where both ends have both families");

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/address_port.h"
 #include "base/ip.h"
 
 namespace fairlead::cli {
@@ -64,10 +65,9 @@ json Service(const TestSite& site, const std::string& name, const std::string& t
             {"ports", ports}}}};
 }
 
-std::string Target(const std::string& address, int port, const std::string& protocol) {
+std::string Target(const std::string& address, uint16_t port, const std::string& protocol) {
   const auto parsed = IpAddress::Parse(address);
-  const std::string text = parsed.ok() ? parsed->ToString() : address;
-  return absl::StrCat(absl::StrContains(text, ":") ? absl::StrCat("[", text, "]") : text, ":", port,
+  return absl::StrCat(parsed.ok() ? WithPort(*parsed, port) : absl::StrCat(address, ":", port),
                       protocol == "UDP" ? "/udp" : "");
 }
 
@@ -123,7 +123,7 @@ std::vector<ConnectivityCheck> ConnectivityChecks(const json& pods, const json& 
     if (absl::StartsWith(name, "client")) clients[name] = pod["spec"].value("nodeName", "");
   }
   std::vector<ConnectivityCheck> checks;
-  const auto add = [&](const std::string& client, const std::string& address, int port,
+  const auto add = [&](const std::string& client, const std::string& address, uint16_t port,
                        const std::string& protocol, const std::string& what) {
     checks.push_back({client, Target(address, port, protocol),
                       absl::StrCat(client, " to ", what, ", ", protocol, ", ", Family(address)),

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "base/address_port.h"
 
 namespace fairlead::lab {
 namespace {
@@ -15,8 +16,7 @@ bool Wanted(const IpAddress& address, Families families) {
 }  // namespace
 
 std::string MatrixTarget::ProbeText() const {
-  const std::string host = address.is_v4() ? address.ToString() : absl::StrCat("[", address.ToString(), "]");
-  return absl::StrCat(host, ":", port, protocol == 17 ? "/udp" : protocol == 132 ? "/sctp" : "");
+  return absl::StrCat(WithPort(address, port), protocol == 17 ? "/udp" : protocol == 132 ? "/sctp" : "");
 }
 
 std::string GroupOf(const PodStatus& pod) {

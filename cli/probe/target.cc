@@ -4,6 +4,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/address_port.h"
 #include "base/status_macros.h"
 
 namespace fairlead::probe {
@@ -54,8 +55,7 @@ absl::StatusOr<Protocol> ParseProtocol(absl::string_view text) {
 }
 
 std::string ToString(const Target& target) {
-  const std::string address = target.address.ToString();
-  return absl::StrCat(target.address.is_v4() ? address : absl::StrCat("[", address, "]"), ":", target.port,
+  return absl::StrCat(WithPort(target.address, target.port),
                       target.protocol == Protocol::kTcp ? "" : absl::StrCat("/", ToString(target.protocol)));
 }
 

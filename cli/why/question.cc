@@ -60,9 +60,9 @@ absl::StatusOr<Found> Find(const Place& place, const Names& names, Role role, st
     }
     return found;
   }
-  std::vector<std::string> kinds{"pod", "service", "node"};
-  if (role == Role::kServiceFirst) kinds = {"service", "pod", "node"};
-  if (role == Role::kSource) kinds = {"pod", "node"};
+  std::vector<std::string> kinds{"pod", "service", "node", "host"};
+  if (role == Role::kServiceFirst) kinds = {"service", "pod", "node", "host"};
+  if (role == Role::kSource) kinds = {"pod", "node", "host"};
   if (!place.kind.empty()) kinds = {place.kind};
   for (const std::string& kind : kinds) {
     if (found.entries.empty()) found.entries = names.FindName(place.name, kind);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/address_port.h"
+
 namespace fairlead {
 namespace {
 
@@ -12,6 +14,11 @@ TEST(IpAddress, RoundTripsBothFamilies) {
     EXPECT_EQ(address->ToString(), text);
     EXPECT_EQ(*IpAddress::FromBytes(address->ToBytes()), *address);
   }
+}
+
+TEST(WithPort, PutsBracketsAroundIpv6Alone) {
+  EXPECT_EQ(WithPort(*IpAddress::Parse("10.0.0.1"), 80), "10.0.0.1:80");
+  EXPECT_EQ(WithPort(*IpAddress::Parse("fd00::1"), 65535), "[fd00::1]:65535");
 }
 
 TEST(IpAddress, RefusesWhatIsNone) {

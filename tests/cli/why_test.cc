@@ -27,6 +27,7 @@ Names Shop() {
       {Ip("172.31.0.11"), "pod", "kube/proxy", "node-1", true, {}, {}},
       {Ip("172.31.0.11"), "node", "node-1", "", false, {}, {}},
       {Ip("10.244.2.6"), "headless", "shop/sites", "node-2", false, {}, {}},
+      {Ip("172.31.0.2"), "host", "outside", "", false, {}, {}},
   });
 }
 
@@ -43,6 +44,17 @@ TEST(QuestionTest, AHeadlessServiceIsOneOfItsPods) {
   EXPECT_EQ(question->destination_name, "shop/web");
   EXPECT_EQ(question->destination, Ip("10.244.2.6"));
   EXPECT_EQ(question->note, "shop/sites is headless; this is about shop/web");
+}
+
+TEST(QuestionTest, TheHostOutsideIsAskedAboutByItsName) {
+  const auto in = Ask("outside", "node-1:30080");
+  ASSERT_TRUE(in.ok()) << in.status();
+  EXPECT_EQ(in->source, Ip("172.31.0.2"));
+  EXPECT_EQ(in->node, "node-1");
+  const auto out = Ask("shop/cart-1", "outside:53/udp");
+  ASSERT_TRUE(out.ok()) << out.status();
+  EXPECT_EQ(out->destination, Ip("172.31.0.2"));
+  EXPECT_EQ(out->node, "node-2");
 }
 
 TEST(PlaceTest, ReadsNamesAddressesPortsAndProtocols) {
