@@ -69,7 +69,12 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
   std::erase_if(documents, [](const lab::Document& document) { return document.kind == "node"; });
   lab::ManifestStore store{lab::Paths(plan.name)};
   const int64_t begin_ns = SystemClock().MonotonicNs();
-  ASSIGN_OR_RETURN(const std::vector<lab::Applied> applied, (store.*operation)(documents));
+  const absl::StatusOr<std::vector<lab::Applied>> changed = (store.*operation)(documents);
+  if (!changed.ok()) {
+    RETURN_IF_ERROR(lab::CheckRunning(plan.name));  // the likelier reason: somebody takes the lab down
+    return changed.status();
+  }
+  const std::vector<lab::Applied>& applied = *changed;
   const bool wait = AnyChange(applied) && !options.no_wait;
   absl::Status held;
   if (wait) held = WaitUntilSettled(plan, options.timeout_s);

@@ -17,7 +17,12 @@ using nlohmann::json;
 absl::StatusOr<int> ListLabs(const Context& context) {
   Table table({"LAB", "STATE", {"NODES", Align::kRight}, {"PODS", Align::kRight}, "ROUTING", "FOLDER"});
   json list = json::array();
-  for (const std::string& name : lab::LabNames()) {
+  std::vector<std::string> names = lab::LabNames();
+  if (!context.lab.empty()) {
+    RETURN_IF_ERROR(lab::LoadPlan(context.lab).status());
+    names = {context.lab};
+  }
+  for (const std::string& name : names) {
     const lab::Paths paths(name);
     const bool running = lab::IsRunning(paths);
     const auto plan = lab::LoadPlan(name);
@@ -98,7 +103,9 @@ void AddLabList(CLI::App& lab, Context& context) {
   AddLabName(app, context);
   AddOutputOption(app, context);
   app->add_flag("-p,--pods", *pods, "the pods of a lab, as its kubelet sees them");
-  app->footer("Examples:\n  fairlead lab list\n  fairlead lab list --pods");
+  app->footer(
+      "With --name or $FAIRLEAD_LAB only that lab.\n\n"
+      "Examples:\n  fairlead lab list\n  fairlead lab list --pods");
   OnRun(app, context, [pods, &context] { return *pods ? ListPods(context) : ListLabs(context); });
 }
 

@@ -72,7 +72,7 @@ void PrintNodes(const Replies& replies, const Style& style) {
                   {absl::StrCat(reply.repaired()), reply.repaired() == 0 ? Tone::kPlain : Tone::kCaution},
                   pools + ipv6});
   }
-  std::cout << table.Render(style);
+  if (!table.empty()) std::cout << table.Render(style);
 }
 
 bool IsConnected(const std::string& node, const Replies& replies) {

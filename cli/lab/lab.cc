@@ -185,6 +185,7 @@ bool IsRunning(const Paths& paths) {
 absl::Status CheckRunning(const std::string& name) {
   const Paths paths(name);
   if (IsRunning(paths)) return absl::OkStatus();
+  RETURN_IF_ERROR(LoadPlan(name).status());
   return absl::FailedPreconditionError(
       absl::StrCat("lab '", name, "' is not running any more (its log: ", paths.log("kubelet"),
                    "); remove its rest: sudo fairlead lab down --name ", name));

@@ -209,7 +209,11 @@ absl::StatusOr<std::vector<Applied>> ManifestStore::Apply(const std::vector<Docu
     if (had_other) replaced.push_back(other_path);
     applied.push_back({document, before.ok() || had_other ? Change::kConfigured : Change::kCreated, file});
   }
-  for (const std::string& path : replaced) fs::remove(path);
+  for (const std::string& path : replaced) {
+    std::error_code error;
+    fs::remove(path, error);
+    if (error) return ErrnoError(error.value(), absl::StrCat("delete ", path));
+  }
   return applied;
 }
 
