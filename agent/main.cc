@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -192,7 +193,7 @@ absl::Status Run(Options options) {
 }  // namespace
 }  // namespace fairlead::agent
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   // Before any thread is there, so that only sigwait() gets them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -211,5 +212,8 @@ int main(int argc, char** argv) {
   const absl::Status status = fairlead::agent::Run(std::move(options));
   if (status.ok()) return 0;
   std::cerr << "fairlead-agent: " << std::string(status.message()) << "\n";
+  return 1;
+} catch (const std::exception& error) {
+  std::cerr << "fairlead-agent: " << error.what() << "\n";
   return 1;
 }

@@ -95,6 +95,7 @@ std::vector<MapUsage> FakeDatapath::Maps() const {
 
 std::vector<AttachedProgram> FakeDatapath::Programs() const {
   std::vector<AttachedProgram> programs;
+  programs.reserve(attached.size());
   for (uint32_t ifindex : attached) {
     programs.push_back({absl::StrCat("clsact ingress of device ", ifindex), "pod_egress", 1, true});
   }

@@ -93,7 +93,7 @@ class Table {
   absl::Status Erase(const Key& key) {
     if (IsArray(id)) return Set(key, Value{});
     if (Find(key) == nullptr) return absl::OkStatus();
-    const absl::Status deleted = kernel_.Delete(id, &key);
+    absl::Status deleted = kernel_.Delete(id, &key);
     if (!deleted.ok() && !absl::IsNotFound(deleted)) return deleted;
     ++stats_.writes;
     held_.erase(key);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -325,7 +326,7 @@ absl::Status Serve(const Options& options) {
 }  // namespace
 }  // namespace fairlead::controller
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   using fairlead::controller::Options;
   const std::string command = argc > 1 ? argv[1] : "";
   if (command == "await-uninstall") return fairlead::controller::AwaitUninstallMain(argc - 1, argv + 1);
@@ -351,5 +352,8 @@ int main(int argc, char** argv) {
   absl::Status status = fairlead::controller::Serve(options);
   if (status.ok()) return 0;
   std::cerr << "fairlead-controller: " << status.message() << "\n";
+  return 1;
+} catch (const std::exception& error) {
+  std::cerr << "fairlead-controller: " << error.what() << "\n";
   return 1;
 }
