@@ -13,9 +13,7 @@
 namespace fairlead::agent {
 namespace {
 
-namespace pb = introspect::v1;
-
-void AddPool(const PoolUsage& pool, pb::AddressPool* to) {
+void AddPool(const PoolUsage& pool, introspect::v1::AddressPool* to) {
   to->set_cidr(pool.cidr.ToString());
   to->set_used(pool.used);
   to->set_free(pool.free);
@@ -55,8 +53,8 @@ datapath::FlowEvent AsEvent(const datapath::Connection& connection, const Addres
   return event;
 }
 
-pb::ConntrackEntry EncodeConnection(const datapath::Connection& from, const AddressNames& names) {
-  pb::ConntrackEntry to;
+introspect::v1::ConntrackEntry EncodeConnection(const datapath::Connection& from, const AddressNames& names) {
+  introspect::v1::ConntrackEntry to;
   to.set_protocol(from.protocol);
   to.set_source(from.client.ToBytes());
   to.set_source_port(from.client_port);
@@ -81,46 +79,46 @@ pb::ConntrackEntry EncodeConnection(const datapath::Connection& from, const Addr
 
 }  // namespace
 
-pb::StatusReply DescribeStatus(const NodeAgent& agent, const std::string& version) {
-  pb::StatusReply reply;
+introspect::v1::StatusReply DescribeStatus(const NodeAgent& agent, const std::string& version) {
+  introspect::v1::StatusReply reply;
   reply.set_role("agent");
   reply.set_node(agent.node());
   reply.set_version(version);
   reply.set_ready(agent.Serving().ok());
   for (const Condition& condition : agent.conditions().all()) {
-    pb::Condition* to = reply.add_conditions();
+    introspect::v1::Condition* to = reply.add_conditions();
     to->set_type(condition.type);
     to->set_ok(condition.ok);
     to->set_message(condition.message);
     to->set_since_ns(condition.since_ns);
   }
   for (const auto& map : agent.datapath().Maps()) {
-    pb::MapUsage* to = reply.add_maps();
+    introspect::v1::MapUsage* to = reply.add_maps();
     to->set_name(map.name);
     to->set_entries(map.entries);
     to->set_capacity(map.capacity);
     to->set_bytes(map.bytes);
   }
   for (const auto& program : agent.datapath().Programs()) {
-    pb::ProgramStatus* to = reply.add_programs();
+    introspect::v1::ProgramStatus* to = reply.add_programs();
     to->set_name(program.program);
     to->set_attached_to(program.hook);
     to->set_program_id(program.program_id);
     to->set_ours(program.ours);
   }
   for (const auto& [id, error] : agent.refused()) {
-    pb::RejectedObject* to = reply.add_rejected();
+    introspect::v1::RejectedObject* to = reply.add_rejected();
     to->set_object(NameOf(error));
     to->set_message(error.message);
   }
   for (const auto& feature : agent.datapath().Features()) {
-    pb::Feature* to = reply.add_features();
+    introspect::v1::Feature* to = reply.add_features();
     to->set_name(feature.name);
     to->set_available(feature.available);
     to->set_used_for(feature.used_for);
   }
   for (const auto& drop : agent.datapath().Drops()) {
-    pb::Counter* to = reply.add_drops();
+    introspect::v1::Counter* to = reply.add_drops();
     to->set_name(drop.name);
     to->set_packets(drop.packets);
     to->set_bytes(drop.bytes);
@@ -133,16 +131,16 @@ pb::StatusReply DescribeStatus(const NodeAgent& agent, const std::string& versio
   return reply;
 }
 
-pb::EndpointsReply DescribeEndpoints(const NodeAgent& agent) {
+introspect::v1::EndpointsReply DescribeEndpoints(const NodeAgent& agent) {
   const datapath::DesiredState& desired = agent.state().desired();
   auto add_policies = [&](const std::string& set, auto add) {
     auto found = desired.sets.find(set);
     if (found == desired.sets.end()) return;
     for (const std::string& policy : PoliciesOf(found->second)) add(policy);
   };
-  pb::EndpointsReply reply;
+  introspect::v1::EndpointsReply reply;
   for (const auto& [key, endpoint] : desired.endpoints) {
-    pb::EndpointState* to = reply.add_endpoints();
+    introspect::v1::EndpointState* to = reply.add_endpoints();
     to->set_namespace_(endpoint.namespace_name);
     to->set_name(endpoint.pod_name);
     to->set_pod_uid(endpoint.pod_uid);
@@ -162,11 +160,11 @@ pb::EndpointsReply DescribeEndpoints(const NodeAgent& agent) {
   return reply;
 }
 
-pb::ServicesReply DescribeServices(const NodeAgent& agent) {
-  pb::ServicesReply reply;
+introspect::v1::ServicesReply DescribeServices(const NodeAgent& agent) {
+  introspect::v1::ServicesReply reply;
   auto add = [&reply](const datapath::Service& service, const datapath::ServicePort& port, const char* type,
                       const IpAddress& address, uint16_t number) {
-    pb::ServiceState* to = reply.add_services();
+    introspect::v1::ServiceState* to = reply.add_services();
     to->set_namespace_(service.namespace_name);
     to->set_name(service.name);
     to->set_type(type);
@@ -176,7 +174,7 @@ pb::ServicesReply DescribeServices(const NodeAgent& agent) {
     to->set_affinity_seconds(service.affinity_seconds);
     for (const datapath::ServiceBackend& backend : port.backends) {
       if (backend.address.is_v4() != address.is_v4()) continue;
-      pb::BackendState* out = to->add_backends();
+      introspect::v1::BackendState* out = to->add_backends();
       out->set_address(backend.address.ToBytes());
       out->set_port(backend.port);
       out->set_pod(backend.pod);
@@ -201,13 +199,15 @@ pb::ServicesReply DescribeServices(const NodeAgent& agent) {
   return reply;
 }
 
-std::optional<pb::ConntrackEntry> DescribeConnection(const datapath::Connection& connection,
-                                                     const AddressNames& names, const FlowFilter& filter) {
+std::optional<introspect::v1::ConntrackEntry> DescribeConnection(const datapath::Connection& connection,
+                                                                 const AddressNames& names,
+                                                                 const FlowFilter& filter) {
   if (!filter.Matches(AsEvent(connection, names))) return std::nullopt;
   return EncodeConnection(connection, names);
 }
 
-absl::StatusOr<pb::WhyReply> DescribeWhy(const NodeAgent& agent, const pb::WhyRequest& request) {
+absl::StatusOr<introspect::v1::WhyReply> DescribeWhy(const NodeAgent& agent,
+                                                     const introspect::v1::WhyRequest& request) {
   const AddressNames names(agent.state(), agent.node());
   ASSIGN_OR_RETURN(const datapath::ExplainRequest packet,
                    ResolveWhy({request.source(), request.destination(), request.port(), request.protocol(),
@@ -215,13 +215,13 @@ absl::StatusOr<pb::WhyReply> DescribeWhy(const NodeAgent& agent, const pb::WhyRe
                                request.destination_address()},
                               names));
   ASSIGN_OR_RETURN(const datapath::Explanation explanation, agent.datapath().Explain(packet));
-  pb::WhyReply reply;
+  introspect::v1::WhyReply reply;
   reply.set_verdict(explanation.allowed
                         ? observer::v1::FORWARDED
                         : EncodeVerdict(VerdictOf({.dropped = true, .reason = explanation.reason})));
   reply.set_reason(explanation.reason);
   for (const datapath::ExplainStage& stage : explanation.stages) {
-    pb::WhyStage* to = reply.add_stages();
+    introspect::v1::WhyStage* to = reply.add_stages();
     to->set_name(stage.name);
     to->set_passed(stage.passed);
     to->set_detail(stage.detail);
@@ -238,13 +238,14 @@ absl::StatusOr<pb::WhyReply> DescribeWhy(const NodeAgent& agent, const pb::WhyRe
   return reply;
 }
 
-pb::NamesReply DescribeNames(const NodeAgent& agent, const pb::NamesRequest& request) {
+introspect::v1::NamesReply DescribeNames(const NodeAgent& agent,
+                                         const introspect::v1::NamesRequest& request) {
   const std::set<std::string> wanted(request.addresses().begin(), request.addresses().end());
-  pb::NamesReply reply;
+  introspect::v1::NamesReply reply;
   const AddressNames names(agent.state(), agent.node());
   for (const auto& [address, name] : names.all()) {
     if (!wanted.empty() && !wanted.contains(address.ToBytes())) continue;
-    pb::NamedAddress* to = reply.add_names();
+    introspect::v1::NamedAddress* to = reply.add_names();
     to->set_address(address.ToBytes());
     to->set_kind(name.kind);
     to->set_name(name.name);

@@ -11,8 +11,6 @@
 namespace fairlead::agent {
 namespace {
 
-namespace pb = introspect::v1;
-
 std::string PortText(const policy::PortRange& range) {
   const char* protocol = range.protocol == policy::Protocol::kTcp   ? "TCP"
                          : range.protocol == policy::Protocol::kUdp ? "UDP"
@@ -40,12 +38,12 @@ std::string OriginText(const policy::RuleOrigin& origin) {
 }
 
 void DescribeSet(const std::string& name, const policy::PolicySet& set, const datapath::DesiredState& desired,
-                 pb::PolicySetState* to) {
+                 introspect::v1::PolicySetState* to) {
   to->set_name(name);
   to->set_direction(set.direction == policy::Direction::kIngress ? "ingress" : "egress");
   uint32_t index = 0;
   for (const policy::Rule& rule : set.rules) {
-    pb::PolicyRuleState* out = to->add_rules();
+    introspect::v1::PolicyRuleState* out = to->add_rules();
     out->set_index(index++);
     out->set_action(rule.action == policy::Action::kAllow ? "allow" : "deny");
     out->set_peers(PeerText(rule, desired));
@@ -59,7 +57,7 @@ void DescribeSet(const std::string& name, const policy::PolicySet& set, const da
 
 }  // namespace
 
-pb::PoliciesReply DescribePolicies(const NodeAgent& agent) {
+introspect::v1::PoliciesReply DescribePolicies(const NodeAgent& agent) {
   const datapath::DesiredState& desired = agent.state().desired();
   std::map<std::string, std::set<std::string>> pods_of_set;
   for (const auto& [key, endpoint] : desired.endpoints) {
@@ -75,9 +73,9 @@ pb::PoliciesReply DescribePolicies(const NodeAgent& agent) {
     std::string message;
   };
   std::map<std::string, Policy> policies;
-  pb::PoliciesReply reply;
+  introspect::v1::PoliciesReply reply;
   for (const auto& [name, set] : desired.sets) {
-    pb::PolicySetState* to = reply.add_sets();
+    introspect::v1::PolicySetState* to = reply.add_sets();
     DescribeSet(name, set, desired, to);
     auto kernel = in_kernel.find(name);
     if (kernel != in_kernel.end()) {
@@ -100,7 +98,7 @@ pb::PoliciesReply DescribePolicies(const NodeAgent& agent) {
     }
   }
   for (const auto& [name, state] : policies) {
-    pb::PolicyState* to = reply.add_policies();
+    introspect::v1::PolicyState* to = reply.add_policies();
     const size_t slash = name.find('/');
     to->set_namespace_(name.substr(0, slash));
     to->set_name(slash == std::string::npos ? name : name.substr(slash + 1));

@@ -14,9 +14,7 @@
 namespace fairlead::agent {
 namespace {
 
-namespace pb = introspect::v1;
-
-constexpr auto kPatience = std::chrono::seconds(10);
+constexpr auto kLoopPatience = std::chrono::seconds(10);
 // Places of the connection table that one turn of the state thread reads: 2 ms at most, and 1 MB.
 constexpr uint32_t kBatch = 4096;
 
@@ -25,34 +23,42 @@ grpc::Status ToGrpc(const absl::Status& status) {
 }
 
 // A thread of gRPC waits for the state thread; questions are few and short, or cut into short ones.
-class IntrospectService : public pb::Introspect::Service {
+class IntrospectService : public introspect::v1::Introspect::Service {
  public:
   IntrospectService(EventLoop* loop, NodeAgent* agent, std::string version)
       : loop_(loop), agent_(agent), version_(std::move(version)) {}
 
-  grpc::Status Status(grpc::ServerContext*, const pb::StatusRequest*, pb::StatusReply* reply) override {
-    return Answer<pb::StatusReply>(reply, [this] { return DescribeStatus(*agent_, version_); });
+  grpc::Status Status(grpc::ServerContext*, const introspect::v1::StatusRequest*,
+                      introspect::v1::StatusReply* reply) override {
+    return Answer<introspect::v1::StatusReply>(reply, [this] { return DescribeStatus(*agent_, version_); });
   }
-  grpc::Status Endpoints(grpc::ServerContext* context, const pb::EndpointsRequest*,
-                         pb::EndpointsReply* reply) override {
-    grpc::Status status = Answer<pb::EndpointsReply>(reply, [this] { return DescribeEndpoints(*agent_); });
+  grpc::Status Endpoints(grpc::ServerContext* context, const introspect::v1::EndpointsRequest*,
+                         introspect::v1::EndpointsReply* reply) override {
+    grpc::Status status =
+        Answer<introspect::v1::EndpointsReply>(reply, [this] { return DescribeEndpoints(*agent_); });
     if (status.ok()) CountConnections(context, reply);
     return status;
   }
-  grpc::Status Services(grpc::ServerContext*, const pb::ServicesRequest*, pb::ServicesReply* reply) override {
-    return Answer<pb::ServicesReply>(reply, [this] { return DescribeServices(*agent_); });
+  grpc::Status Services(grpc::ServerContext*, const introspect::v1::ServicesRequest*,
+                        introspect::v1::ServicesReply* reply) override {
+    return Answer<introspect::v1::ServicesReply>(reply, [this] { return DescribeServices(*agent_); });
   }
-  grpc::Status Policies(grpc::ServerContext*, const pb::PoliciesRequest*, pb::PoliciesReply* reply) override {
-    return Answer<pb::PoliciesReply>(reply, [this] { return DescribePolicies(*agent_); });
+  grpc::Status Policies(grpc::ServerContext*, const introspect::v1::PoliciesRequest*,
+                        introspect::v1::PoliciesReply* reply) override {
+    return Answer<introspect::v1::PoliciesReply>(reply, [this] { return DescribePolicies(*agent_); });
   }
-  grpc::Status Names(grpc::ServerContext*, const pb::NamesRequest* request, pb::NamesReply* reply) override {
-    return Answer<pb::NamesReply>(reply, [this, asked = *request] { return DescribeNames(*agent_, asked); });
+  grpc::Status Names(grpc::ServerContext*, const introspect::v1::NamesRequest* request,
+                     introspect::v1::NamesReply* reply) override {
+    return Answer<introspect::v1::NamesReply>(
+        reply, [this, asked = *request] { return DescribeNames(*agent_, asked); });
   }
-  grpc::Status Why(grpc::ServerContext*, const pb::WhyRequest* request, pb::WhyReply* reply) override {
-    return Answer<pb::WhyReply>(reply, [this, asked = *request] { return DescribeWhy(*agent_, asked); });
+  grpc::Status Why(grpc::ServerContext*, const introspect::v1::WhyRequest* request,
+                   introspect::v1::WhyReply* reply) override {
+    return Answer<introspect::v1::WhyReply>(reply,
+                                            [this, asked = *request] { return DescribeWhy(*agent_, asked); });
   }
-  grpc::Status Conntrack(grpc::ServerContext* context, const pb::ConntrackRequest* request,
-                         grpc::ServerWriter<pb::ConntrackEntry>* writer) override {
+  grpc::Status Conntrack(grpc::ServerContext* context, const introspect::v1::ConntrackRequest* request,
+                         grpc::ServerWriter<introspect::v1::ConntrackEntry>* writer) override {
     const absl::StatusOr<FlowFilter> filter = ReadFilter(request->filter());
     if (!filter.ok()) return ToGrpc(filter.status());
     std::shared_ptr<const AddressNames> names;
@@ -60,7 +66,8 @@ class IntrospectService : public pb::Introspect::Service {
         &names, [this] { return std::make_shared<const AddressNames>(agent_->state(), agent_->node()); });
     if (!named.ok()) return named;
     return ForEachConnection(context, [&](const datapath::Connection& connection) {
-      const std::optional<pb::ConntrackEntry> entry = DescribeConnection(connection, *names, *filter);
+      const std::optional<introspect::v1::ConntrackEntry> entry =
+          DescribeConnection(connection, *names, *filter);
       return !entry || writer->Write(*entry);  // waits for a client that reads slowly
     });
   }
@@ -99,9 +106,9 @@ class IntrospectService : public pb::Introspect::Service {
   }
 
   // As far as they can be read: the pods are worth listing without.
-  void CountConnections(grpc::ServerContext* context, pb::EndpointsReply* reply) {
-    std::map<std::string, pb::EndpointState*> pods;  // by the bytes of an address
-    for (pb::EndpointState& pod : *reply->mutable_endpoints()) {
+  void CountConnections(grpc::ServerContext* context, introspect::v1::EndpointsReply* reply) {
+    std::map<std::string, introspect::v1::EndpointState*> pods;  // by the bytes of an address
+    for (introspect::v1::EndpointState& pod : *reply->mutable_endpoints()) {
       for (const std::string& address : pod.addresses()) pods[address] = &pod;
     }
     auto count = [&pods](const IpAddress& address) {
@@ -118,7 +125,7 @@ class IntrospectService : public pb::Introspect::Service {
   template <typename Reply>
   grpc::Status Answer(Reply* reply, std::function<absl::StatusOr<Reply>()> ask) {
     absl::StatusOr<absl::StatusOr<Reply>> answer =
-        loop_->Call<absl::StatusOr<Reply>>(kPatience, std::move(ask));
+        loop_->Call<absl::StatusOr<Reply>>(kLoopPatience, std::move(ask));
     if (!answer.ok()) return ToGrpc(answer.status());
     if (!answer->ok()) return ToGrpc(answer->status());
     *reply = **std::move(answer);

@@ -8,13 +8,11 @@
 namespace fairlead::agent {
 namespace {
 
-namespace pb = observer::v1;
-
 // One Flows stream. gRPC's callbacks only post to the loop; the history is read on its thread, one
 // event for each finished write, so that a slow client holds nothing up and nothing grows.
-class FlowStream : public grpc::ServerWriteReactor<pb::Flow> {
+class FlowStream : public grpc::ServerWriteReactor<observer::v1::Flow> {
  public:
-  FlowStream(EventLoop* loop, NodeAgent* agent, const pb::FlowsRequest& request)
+  FlowStream(EventLoop* loop, NodeAgent* agent, const observer::v1::FlowsRequest& request)
       : loop_(loop), agent_(agent) {
     loop_->Post([this, request] { Begin(request); });
   }
@@ -36,7 +34,7 @@ class FlowStream : public grpc::ServerWriteReactor<pb::Flow> {
   }
 
  private:
-  void Begin(const pb::FlowsRequest& request) {
+  void Begin(const observer::v1::FlowsRequest& request) {
     absl::StatusOr<FlowFilter> filter = ReadFilter(request.filter());
     if (!filter.ok()) {
       End({grpc::StatusCode::INVALID_ARGUMENT, std::string(filter.status().message())});
@@ -71,15 +69,15 @@ class FlowStream : public grpc::ServerWriteReactor<pb::Flow> {
   bool writing_ = false;
   bool finished_ = false;
   uint64_t listener_ = 0;
-  pb::Flow flow_;
+  observer::v1::Flow flow_;
 };
 
-class ObserverService : public pb::Observer::CallbackService {
+class ObserverService : public observer::v1::Observer::CallbackService {
  public:
   ObserverService(EventLoop* loop, NodeAgent* agent) : loop_(loop), agent_(agent) {}
 
-  grpc::ServerWriteReactor<pb::Flow>* Flows(grpc::CallbackServerContext*,
-                                            const pb::FlowsRequest* request) override {
+  grpc::ServerWriteReactor<observer::v1::Flow>* Flows(grpc::CallbackServerContext*,
+                                                      const observer::v1::FlowsRequest* request) override {
     return new FlowStream(loop_, agent_, *request);  // deletes itself when it is done
   }
 

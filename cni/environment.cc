@@ -11,7 +11,7 @@
 namespace fairlead::cni {
 namespace {
 
-absl::Status Invalid(absl::string_view message, absl::string_view details = "") {
+absl::Status InvalidEnvironment(absl::string_view message, absl::string_view details = "") {
   return CniError(ErrorCode::kInvalidEnvironment, message, details);
 }
 
@@ -21,7 +21,7 @@ absl::Status ReadArgs(const std::string& args, Environment* environment) {
   for (absl::string_view pair : absl::StrSplit(args, ';', absl::SkipEmpty())) {
     const std::pair<std::string, std::string> entry = absl::StrSplit(pair, absl::MaxSplits('=', 1));
     if (!absl::StrContains(pair, "=")) {
-      return Invalid(absl::StrCat("CNI_ARGS: \"", pair, "\" is not KEY=VALUE"));
+      return InvalidEnvironment(absl::StrCat("CNI_ARGS: \"", pair, "\" is not KEY=VALUE"));
     }
     if (entry.first == "K8S_POD_NAMESPACE") environment->pod_namespace = entry.second;
     if (entry.first == "K8S_POD_NAME") environment->pod_name = entry.second;
@@ -41,11 +41,11 @@ absl::StatusOr<Environment> ReadEnvironment(const std::function<const char*(cons
   environment.command = read("CNI_COMMAND");
   static const std::set<std::string> commands = {"ADD", "DEL", "CHECK", "STATUS", "GC", "VERSION"};
   if (environment.command.empty()) {
-    return Invalid("CNI_COMMAND is not set", "this program is started by a container runtime");
+    return InvalidEnvironment("CNI_COMMAND is not set", "this program is started by a container runtime");
   }
   if (!commands.contains(environment.command)) {
-    return Invalid(absl::StrCat("CNI_COMMAND: \"", environment.command, "\" is not a command"),
-                   "ADD, DEL, CHECK, STATUS, GC and VERSION are");
+    return InvalidEnvironment(absl::StrCat("CNI_COMMAND: \"", environment.command, "\" is not a command"),
+                              "ADD, DEL, CHECK, STATUS, GC and VERSION are");
   }
   const bool of_attachment =
       environment.command == "ADD" || environment.command == "DEL" || environment.command == "CHECK";
@@ -55,20 +55,23 @@ absl::StatusOr<Environment> ReadEnvironment(const std::function<const char*(cons
   environment.netns = read("CNI_NETNS");
   environment.if_name = read("CNI_IFNAME");
   if (!IsValidContainerId(environment.container_id)) {
-    return Invalid(absl::StrCat("CNI_CONTAINERID: \"", environment.container_id, "\" is not a container id"),
-                   "letters, digits and _.- after a letter or digit, at most 255 bytes");
+    return InvalidEnvironment(
+        absl::StrCat("CNI_CONTAINERID: \"", environment.container_id, "\" is not a container id"),
+        "letters, digits and _.- after a letter or digit, at most 255 bytes");
   }
   if (!IsValidInterfaceName(environment.if_name)) {
-    return Invalid(absl::StrCat("CNI_IFNAME: \"", environment.if_name, "\" is not an interface name"),
-                   "1 to 15 bytes without white space, / and :");
+    return InvalidEnvironment(
+        absl::StrCat("CNI_IFNAME: \"", environment.if_name, "\" is not an interface name"),
+        "1 to 15 bytes without white space, / and :");
   }
   if (environment.netns.empty() && environment.command != "DEL") {
-    return Invalid("CNI_NETNS is not set", "the path of the pod's network namespace");
+    return InvalidEnvironment("CNI_NETNS is not set", "the path of the pod's network namespace");
   }
   RETURN_IF_ERROR(ReadArgs(read("CNI_ARGS"), &environment));
   if (environment.command == "ADD" && (environment.pod_namespace.empty() || environment.pod_name.empty())) {
-    return Invalid("CNI_ARGS: K8S_POD_NAMESPACE and K8S_POD_NAME are needed to know the pod's policy",
-                   "Kubernetes runtimes set them; so does `fairlead lab`");
+    return InvalidEnvironment(
+        "CNI_ARGS: K8S_POD_NAMESPACE and K8S_POD_NAME are needed to know the pod's policy",
+        "Kubernetes runtimes set them; so does `fairlead lab`");
   }
   return environment;
 }

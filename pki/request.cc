@@ -10,7 +10,7 @@
 namespace fairlead::pki {
 namespace {
 
-constexpr size_t kMaxBytes = 16 << 10;
+constexpr size_t kMaxRequestBytes = 16 << 10;
 
 }  // namespace
 
@@ -28,7 +28,7 @@ absl::StatusOr<std::string> MakeRequest(const PrivateKey& key) {
 }
 
 absl::StatusOr<PublicKey> ParseRequest(absl::string_view pem) {
-  if (pem.size() > kMaxBytes) return absl::InvalidArgumentError("longer than any certificate request");
+  if (pem.size() > kMaxRequestBytes) return absl::InvalidArgumentError("longer than any certificate request");
   const RequestPtr request(
       PEM_read_bio_X509_REQ(OpenText(pem).get(), nullptr, nullptr, const_cast<char*>(kNoPassphrase)));
   if (request == nullptr) return BadInput("no certificate request in PEM");

@@ -12,10 +12,6 @@ void EraseOne(std::vector<T>& values, const T& value) {
   values.erase(std::find(values.begin(), values.end(), value));
 }
 
-bool ById(const Selection* a, const Selection* b) {
-  return a->id < b->id;
-}
-
 }  // namespace
 
 // Scopes.
@@ -99,7 +95,7 @@ void SelectedPods::Release(Selection& selection) {
   if (--selection.users > 0) return;
   for (LabelClass* label_class : selection.classes) {
     auto& selections = label_class->selections;
-    selections.erase(std::lower_bound(selections.begin(), selections.end(), &selection, ById));
+    selections.erase(std::lower_bound(selections.begin(), selections.end(), &selection, Selection::ById));
   }
   index_.Remove(selection.id, selection.scope, selection.spec.pod_selector);
   selection_by_id_.erase(selection.id);

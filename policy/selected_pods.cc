@@ -8,10 +8,6 @@
 namespace fairlead::policy {
 namespace {
 
-bool ById(const Selection* a, const Selection* b) {
-  return a->id < b->id;
-}
-
 template <typename T>
 void SortUnique(T& values) {
   std::sort(values.begin(), values.end());
@@ -20,7 +16,8 @@ void SortUnique(T& values) {
 
 std::vector<Selection*> Without(const std::vector<Selection*>& some, const std::vector<Selection*>& others) {
   std::vector<Selection*> rest;
-  std::set_difference(some.begin(), some.end(), others.begin(), others.end(), std::back_inserter(rest), ById);
+  std::set_difference(some.begin(), some.end(), others.begin(), others.end(), std::back_inserter(rest),
+                      Selection::ById);
   return rest;
 }
 
@@ -95,7 +92,7 @@ std::vector<Selection*> SelectedPods::SelectionsOf(const NamespaceRecord& at,
     Selection* selection = selection_by_id_.at(id);
     if (Matches(selection->spec.pod_selector, labels)) selections.push_back(selection);
   }
-  std::sort(selections.begin(), selections.end(), ById);
+  std::sort(selections.begin(), selections.end(), Selection::ById);
   return selections;
 }
 

@@ -76,6 +76,9 @@ struct Selection {
   std::vector<PolicyRecord*> subjects;  // policies whose podSelector this is
   std::vector<GroupRecord*> groups;
   std::vector<std::unique_ptr<PortTracker>> trackers;
+
+  // The order in which collections of selections are kept.
+  static bool ById(const Selection* a, const Selection* b) { return a->id < b->id; }
 };
 
 struct NamespaceRecord {

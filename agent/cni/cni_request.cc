@@ -14,9 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kProtocolVersion = 1;
+constexpr int kSocketVersion = 1;
 constexpr int kNotAvailable = 50;
-constexpr size_t kMaxTextBytes = 4096;
+constexpr size_t kMaxFieldBytes = 4096;
 
 absl::Status Wrong(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("CNI request: ", field, ": ", what));
@@ -34,7 +34,7 @@ absl::Status ReadText(const json& object, const char* key, std::string* target) 
   if (found == object.end()) return absl::OkStatus();
   if (!found->is_string()) return Wrong(key, "must be a string");
   *target = found->get<std::string>();
-  if (target->size() > kMaxTextBytes) return Wrong(key, "longer than 4096 bytes");
+  if (target->size() > kMaxFieldBytes) return Wrong(key, "longer than 4096 bytes");
   return absl::OkStatus();
 }
 
@@ -48,7 +48,7 @@ absl::Status ReadNumber(const json& object, const char* key, uint64_t min, uint6
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<IpAddress>> ReadAddresses(const json& object, const char* key) {
+absl::StatusOr<std::vector<IpAddress>> ReadAddressList(const json& object, const char* key) {
   std::vector<IpAddress> addresses;
   auto found = object.find(key);
   if (found == object.end()) return addresses;
@@ -95,7 +95,7 @@ absl::Status ReadPod(const json& object, LeaseTable::Request* pod) {
   RETURN_IF_ERROR(ReadText(object, "podNamespace", &pod->namespace_name));
   RETURN_IF_ERROR(ReadText(object, "podName", &pod->pod_name));
   RETURN_IF_ERROR(ReadText(object, "podUid", &pod->pod_uid));
-  ASSIGN_OR_RETURN(pod->requested, ReadAddresses(object, "requestedAddresses"));
+  ASSIGN_OR_RETURN(pod->requested, ReadAddressList(object, "requestedAddresses"));
   std::string mac;
   RETURN_IF_ERROR(ReadText(object, "requestedMac", &mac));
   if (!mac.empty()) {
@@ -150,12 +150,12 @@ absl::StatusOr<CniRequest> ReadRequest(const json& object) {
        "requestedAddresses", "requestedMac", "portMappings", "attachments", "mac", "addresses"},
       ""));
   uint64_t version = 0;
-  RETURN_IF_ERROR(ReadNumber(object, "version", kProtocolVersion, kProtocolVersion, &version));
+  RETURN_IF_ERROR(ReadNumber(object, "version", kSocketVersion, kSocketVersion, &version));
   CniRequest request;
   ASSIGN_OR_RETURN(request.command, ReadCommand(object));
   RETURN_IF_ERROR(ReadPod(object, &request.pod));
   RETURN_IF_ERROR(ReadText(object, "mac", &request.mac));
-  ASSIGN_OR_RETURN(request.addresses, ReadAddresses(object, "addresses"));
+  ASSIGN_OR_RETURN(request.addresses, ReadAddressList(object, "addresses"));
   if (request.command == CniCommand::kGc) RETURN_IF_ERROR(ReadValid(object, &request));
   const bool of_pod = request.command != CniCommand::kGc && request.command != CniCommand::kStatus;
   const std::string& sandbox = request.pod.sandbox;

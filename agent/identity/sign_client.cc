@@ -16,18 +16,16 @@
 namespace fairlead::agent {
 namespace {
 
-namespace pb = identity::v1;
-
 constexpr std::chrono::seconds kPatience{20};
 constexpr absl::Duration kEndPatience = absl::Seconds(5);
 
-std::unique_ptr<pb::Identity::Stub> OpenStub(const SignQuestion& question) {
+std::unique_ptr<identity::v1::Identity::Stub> OpenStub(const SignQuestion& question) {
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = question.trusted_pem;
   grpc::ChannelArguments arguments;
   arguments.SetSslTargetNameOverride(kControllerName);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return pb::Identity::NewStub(
+  return identity::v1::Identity::NewStub(
       grpc::CreateCustomChannel(question.controller, grpc::SslCredentials(tls), arguments));
 }
 
@@ -47,15 +45,15 @@ class GrpcSignClient::Call {
     stub_->async()->Sign(&context_, &request_, &reply_, std::move(done));
   }
   void Cancel() { context_.TryCancel(); }
-  const pb::SignReply& reply() const { return reply_; }
+  const identity::v1::SignReply& reply() const { return reply_; }
   // gRPC has called back. Outlives the call: the loop may be done with it at once.
   const std::shared_ptr<absl::Notification>& over() const { return over_; }
 
  private:
-  std::unique_ptr<pb::Identity::Stub> stub_;
+  std::unique_ptr<identity::v1::Identity::Stub> stub_;
   grpc::ClientContext context_;
-  pb::SignRequest request_;
-  pb::SignReply reply_;
+  identity::v1::SignRequest request_;
+  identity::v1::SignReply reply_;
   std::shared_ptr<absl::Notification> over_ = std::make_shared<absl::Notification>();
 };
 

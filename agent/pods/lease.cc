@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 1;
+constexpr int kRecordFormat = 1;
 constexpr char kHostPrefix[] = "flp";
 constexpr size_t kHostNameSize = 14;
 constexpr LeaseState kStates[] = {LeaseState::kPrepared, LeaseState::kCommitted, LeaseState::kReleasing,
@@ -105,7 +105,7 @@ const char* ToString(LeaseState state) {
 }
 
 std::string EncodeLease(const Lease& lease) {
-  json object = {{"format", kFormat},
+  json object = {{"format", kRecordFormat},
                  {"generation", lease.generation},
                  {"state", ToString(lease.state)},
                  {"sinceNs", lease.since_ns},
@@ -138,8 +138,9 @@ absl::StatusOr<Lease> DecodeLease(const std::string& text) {
   }
   int format = 0;
   RETURN_IF_ERROR(Read(object, "format", &format));
-  if (format != kFormat) {
-    return absl::DataLossError(absl::StrCat("lease record: format ", format, ", this agent reads ", kFormat));
+  if (format != kRecordFormat) {
+    return absl::DataLossError(
+        absl::StrCat("lease record: format ", format, ", this agent reads ", kRecordFormat));
   }
   Lease lease;
   RETURN_IF_ERROR(Read(object, "generation", &lease.generation));

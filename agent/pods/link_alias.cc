@@ -13,7 +13,7 @@ namespace fairlead::agent {
 namespace {
 
 constexpr char kOurs[] = "fairlead";
-constexpr char kFormat[] = "fairlead1";
+constexpr char kAliasFormat[] = "fairlead1";
 constexpr size_t kFields = 5;  // and port mappings after them
 
 std::string MappingText(const datapath::PortMapping& mapping) {
@@ -54,8 +54,8 @@ absl::Status Damaged(const HostEnd& end, absl::string_view what) {
 }  // namespace
 
 std::optional<std::string> AliasOf(const Lease& lease) {
-  std::string text =
-      absl::StrCat(kFormat, " ", lease.generation, " ", lease.key(), " ", lease.pod_uid, " ", lease.pod());
+  std::string text = absl::StrCat(kAliasFormat, " ", lease.generation, " ", lease.key(), " ", lease.pod_uid,
+                                  " ", lease.pod());
   for (const datapath::PortMapping& mapping : lease.port_mappings) {
     absl::StrAppend(&text, " ", MappingText(mapping));
   }
@@ -70,7 +70,7 @@ absl::StatusOr<Lease> LeaseOf(const HostEnd& end) {
   const std::vector<std::string> fields = absl::StrSplit(end.alias, ' ');
   if (!absl::StartsWith(fields[0], kOurs))
     return absl::NotFoundError(absl::StrCat(end.name, " has no alias of ours"));
-  if (fields.size() < kFields || fields[0] != kFormat) return Damaged(end, "another format");
+  if (fields.size() < kFields || fields[0] != kAliasFormat) return Damaged(end, "another format");
   Lease lease{.state = LeaseState::kCommitted,
               .pod_uid = fields[3],
               .host_interface = end.name,

@@ -17,12 +17,11 @@
 namespace fairlead::lab {
 namespace {
 
-constexpr int64_t kMs = 1'000'000;
 constexpr int kStopGraceMs = 2000;
 constexpr int kKillMs = 5000;
 
 int64_t Backoff(int failures, int64_t first_ms, int64_t most_ms) {
-  return std::min(most_ms, first_ms << std::min(failures, 16)) * kMs;
+  return std::min(most_ms, first_ms << std::min(failures, 16)) * kNsPerMs;
 }
 
 // As container runtimes name sandboxes: 64 hexadecimal digits.
@@ -82,7 +81,7 @@ bool Pod::Advance(int64_t now_ns) {
   if (all_started && status_.phase == "Pending") {
     status_.phase = "Running";
     status_.message.clear();
-    status_.start_ms = static_cast<double>(now_ns - seen_ns_) / kMs;
+    status_.start_ms = static_cast<double>(now_ns - seen_ns_) / kNsPerMs;
   }
   return before.phase != status_.phase || before.message != status_.message ||
          before.restarts != status_.restarts;
@@ -141,7 +140,7 @@ void Pod::ReapContainers(int64_t now_ns) {
 void Pod::Retry(int64_t now_ns, const absl::Status& status) {
   status_.message = std::string(status.message());
   // An agent that is only just starting is asked again soon.
-  retry_at_ns_ = now_ns + (absl::IsUnavailable(status) ? 50 * kMs : Backoff(failures_++, 50, 2000));
+  retry_at_ns_ = now_ns + (absl::IsUnavailable(status) ? 50 * kNsPerMs : Backoff(failures_++, 50, 2000));
 }
 
 int64_t Pod::next_ns() const {

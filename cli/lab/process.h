@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "base/unique_fd.h"
 
 namespace fairlead::lab {
+
+inline constexpr int64_t kNsPerMs = 1'000'000;
 
 struct ProcessSpec {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH

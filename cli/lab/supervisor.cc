@@ -21,9 +21,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kMs = 1'000'000;
 constexpr int kKilled = 128 + SIGKILL;
-constexpr int64_t kQuickEndNs = 2000 * kMs;  // one that ran for less is started again more slowly
+constexpr int64_t kQuickEndNs = 2000 * kNsPerMs;  // one that ran for less is started again more slowly
 
 }  // namespace
 
@@ -90,7 +89,7 @@ bool Supervisor::Advance(Component& component) {
     const bool quick_end = exit_code != kKilled && now_ns - component.started_ns < kQuickEndNs;
     component.quick_ends = quick_end ? component.quick_ends + 1 : 0;
     component.start_at_ns =
-        now_ns + std::min<int64_t>(5000, 50LL << std::min(component.quick_ends, 10)) * kMs;
+        now_ns + std::min<int64_t>(5000, 50LL << std::min(component.quick_ends, 10)) * kNsPerMs;
     spdlog::warn("{} ended with {}; its log: {}", component.status.name, exit_code,
                  paths_.log(component.status.name));
     changed = true;
@@ -99,7 +98,7 @@ bool Supervisor::Advance(Component& component) {
     const absl::Status status = Start(component);
     if (!status.ok()) {
       component.status.message = std::string(status.message());
-      component.start_at_ns = now_ns + 1000 * kMs;
+      component.start_at_ns = now_ns + 1000 * kNsPerMs;
       spdlog::error("{}: {}", component.status.name, component.status.message);
     }
     changed = true;

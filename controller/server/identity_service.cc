@@ -8,8 +8,6 @@
 namespace fairlead::controller {
 namespace {
 
-namespace pb = identity::v1;
-
 // "ipv4:10.0.0.1:4711" without the port, which is new with each connection.
 std::string AddressOf(const std::string& peer) {
   return peer.substr(0, peer.rfind(':'));
@@ -18,7 +16,7 @@ std::string AddressOf(const std::string& peer) {
 // One call. Its answer comes from the loop: the signer's, or none where the caller is gone before.
 class SignCall : public grpc::ServerUnaryReactor {
  public:
-  SignCall(EventLoop* loop, NodeSigner* signer, SigningRequest request, pb::SignReply* reply)
+  SignCall(EventLoop* loop, NodeSigner* signer, SigningRequest request, identity::v1::SignReply* reply)
       : loop_(loop), self_(std::make_shared<SignCall*>(this)), reply_(reply) {
     loop_->Post([signer, self = self_, request = std::move(request)] {
       signer->Sign(request, [self](const absl::StatusOr<SignedCertificate>& result) {
@@ -49,15 +47,16 @@ class SignCall : public grpc::ServerUnaryReactor {
 
   EventLoop* loop_;
   std::shared_ptr<SignCall*> self_;  // the loop's: null once the answer is given
-  pb::SignReply* reply_;
+  identity::v1::SignReply* reply_;
 };
 
-class IdentityService : public pb::Identity::CallbackService {
+class IdentityService : public identity::v1::Identity::CallbackService {
  public:
   IdentityService(EventLoop* loop, NodeSigner* signer) : loop_(loop), signer_(signer) {}
 
-  grpc::ServerUnaryReactor* Sign(grpc::CallbackServerContext* context, const pb::SignRequest* request,
-                                 pb::SignReply* reply) override {
+  grpc::ServerUnaryReactor* Sign(grpc::CallbackServerContext* context,
+                                 const identity::v1::SignRequest* request,
+                                 identity::v1::SignReply* reply) override {
     return new SignCall(loop_, signer_, {AddressOf(context->peer()), request->csr_pem(), request->token()},
                         reply);  // deletes itself when it is done
   }

@@ -13,16 +13,14 @@
 namespace fairlead::controller {
 namespace {
 
-namespace pb = introspect::v1;
-
-void AddCondition(const char* type, bool ok, const std::string& message, pb::StatusReply* reply) {
-  pb::Condition* condition = reply->add_conditions();
+void AddCondition(const char* type, bool ok, const std::string& message, introspect::v1::StatusReply* reply) {
+  introspect::v1::Condition* condition = reply->add_conditions();
   condition->set_type(type);
   condition->set_ok(ok);
   condition->set_message(message);
 }
 
-void AddCertificates(const ClusterIdentity& identity, pb::StatusReply* reply) {
+void AddCertificates(const ClusterIdentity& identity, introspect::v1::StatusReply* reply) {
   std::string message(identity.status().message());
   if (identity.status().ok() && identity.certificate() && identity.authorities()) {
     message =
@@ -33,7 +31,7 @@ void AddCertificates(const ClusterIdentity& identity, pb::StatusReply* reply) {
   AddCondition("CertificatesKept", identity.status().ok(), message, reply);
 }
 
-void FillStatus(Controller& controller, const ClusterIdentity* identity, pb::StatusReply* reply) {
+void FillStatus(Controller& controller, const ClusterIdentity* identity, introspect::v1::StatusReply* reply) {
   reply->set_role("controller");
   reply->set_version(FAIRLEAD_VERSION);
   reply->set_settled(controller.Settled());  // first: it may take a change in
@@ -73,14 +71,14 @@ void FillStatus(Controller& controller, const ClusterIdentity* identity, pb::Sta
     unserved.push_back(absl::StrCat(remark.object, " (", remark.where.ToString(), ") ", remark.message));
   AddCondition("FieldsServed", unserved.empty(), absl::StrJoin(unserved, "; "), reply);
   for (const Rejection& rejection : rejections) {
-    pb::RejectedObject* rejected = reply->add_rejected();
+    introspect::v1::RejectedObject* rejected = reply->add_rejected();
     rejected->set_object(rejection.object);
     rejected->set_where(rejection.where.ToString());
     rejected->set_message(rejection.message);
   }
   std::vector<std::string> away;
   for (const AgentStatus& agent : controller.hub().Agents()) {
-    pb::AgentConnection* connection = reply->add_agents();
+    introspect::v1::AgentConnection* connection = reply->add_agents();
     connection->set_node(agent.node);
     connection->set_version(agent.version);
     connection->set_connected(agent.connected);
@@ -96,14 +94,14 @@ void FillStatus(Controller& controller, const ClusterIdentity* identity, pb::Sta
 // Adds names of addresses that were asked for; all when none were.
 class NameCollector {
  public:
-  NameCollector(const pb::NamesRequest& request, pb::NamesReply* reply)
+  NameCollector(const introspect::v1::NamesRequest& request, introspect::v1::NamesReply* reply)
       : wanted_(request.addresses().begin(), request.addresses().end()), reply_(reply) {}
 
-  pb::NamedAddress* Add(const IpAddress& address, const char* kind, const std::string& name,
-                        const std::string& node) {
+  introspect::v1::NamedAddress* Add(const IpAddress& address, const char* kind, const std::string& name,
+                                    const std::string& node) {
     std::string bytes = address.ToBytes();
     if (!wanted_.empty() && wanted_.count(bytes) == 0) return nullptr;
-    pb::NamedAddress* named = reply_->add_names();
+    introspect::v1::NamedAddress* named = reply_->add_names();
     named->set_address(std::move(bytes));
     named->set_kind(kind);
     named->set_name(name);
@@ -113,11 +111,12 @@ class NameCollector {
 
  private:
   std::set<std::string> wanted_;
-  pb::NamesReply* reply_;
+  introspect::v1::NamesReply* reply_;
 };
 
-void AddPort(const std::string& name, policy::Protocol protocol, uint16_t number, pb::NamedAddress* to) {
-  pb::NamedPort* port = to->add_ports();
+void AddPort(const std::string& name, policy::Protocol protocol, uint16_t number,
+             introspect::v1::NamedAddress* to) {
+  introspect::v1::NamedPort* port = to->add_ports();
   port->set_name(name);
   port->set_protocol(static_cast<uint32_t>(protocol));
   port->set_port(number);
@@ -140,11 +139,12 @@ void AddHeadless(const Store& store, NameCollector& names) {
   }
 }
 
-void FillNames(const Store& store, const pb::NamesRequest& request, pb::NamesReply* reply) {
+void FillNames(const Store& store, const introspect::v1::NamesRequest& request,
+               introspect::v1::NamesReply* reply) {
   NameCollector names(request, reply);
   for (const auto& [uid, pod] : store.cluster().pods) {
     for (const IpAddress& address : store.AddressesOf(pod)) {
-      pb::NamedAddress* named = names.Add(address, "pod", pod.FullName(), pod.node);
+      introspect::v1::NamedAddress* named = names.Add(address, "pod", pod.FullName(), pod.node);
       if (named == nullptr) continue;
       named->set_host_network(pod.host_network);
       named->mutable_labels()->insert(pod.labels.begin(), pod.labels.end());
@@ -156,7 +156,7 @@ void FillNames(const Store& store, const pb::NamesRequest& request, pb::NamesRep
   }
   for (const auto& [name, service] : store.cluster().services) {
     for (const IpAddress& address : service.cluster_ips) {
-      pb::NamedAddress* named = names.Add(address, "service", name, "");
+      introspect::v1::NamedAddress* named = names.Add(address, "service", name, "");
       if (named == nullptr) continue;
       for (const ServicePortObject& port : service.object.ports)
         AddPort(port.name, port.protocol, port.port, named);
@@ -168,17 +168,18 @@ void FillNames(const Store& store, const pb::NamesRequest& request, pb::NamesRep
   AddHeadless(store, names);
 }
 
-class IntrospectService : public pb::Introspect::CallbackService {
+class IntrospectService : public introspect::v1::Introspect::CallbackService {
  public:
   IntrospectService(EventLoop* loop, Controller* controller, const ClusterIdentity* identity)
       : loop_(loop), controller_(controller), identity_(identity) {}
 
-  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context, const pb::StatusRequest*,
-                                   pb::StatusReply* reply) override {
+  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context, const introspect::v1::StatusRequest*,
+                                   introspect::v1::StatusReply* reply) override {
     return Answer(context, [this, reply] { FillStatus(*controller_, identity_, reply); });
   }
-  grpc::ServerUnaryReactor* Names(grpc::CallbackServerContext* context, const pb::NamesRequest* request,
-                                  pb::NamesReply* reply) override {
+  grpc::ServerUnaryReactor* Names(grpc::CallbackServerContext* context,
+                                  const introspect::v1::NamesRequest* request,
+                                  introspect::v1::NamesReply* reply) override {
     return Answer(context, [this, request, reply] { FillNames(controller_->store(), *request, reply); });
   }
 

@@ -7,14 +7,12 @@
 namespace fairlead::controller {
 namespace {
 
-namespace pb = workloads::v1;
-
-pb::Snapshot SnapshotOf(const Controller& controller) {
-  pb::Snapshot snapshot;
+workloads::v1::Snapshot SnapshotOf(const Controller& controller) {
+  workloads::v1::Snapshot snapshot;
   snapshot.set_watermark(controller.source().watermark());
   for (const auto& [uid, pod] : controller.store().cluster().pods) {
     if (pod.terminated) continue;  // has run to its end: nothing is to run
-    pb::Workload* workload = snapshot.add_pods();
+    workloads::v1::Workload* workload = snapshot.add_pods();
     workload->set_namespace_(pod.namespace_name);
     workload->set_name(pod.name);
     workload->set_uid(uid);
@@ -22,7 +20,7 @@ pb::Snapshot SnapshotOf(const Controller& controller) {
     workload->set_host_network(pod.host_network);
     workload->set_owner(pod.owner);
     for (const Container& from : pod.containers) {
-      pb::Container* container = workload->add_containers();
+      workloads::v1::Container* container = workload->add_containers();
       container->set_name(from.name);
       container->set_image(from.image);
       for (const std::string& word : from.command) container->add_command(word);
@@ -30,7 +28,7 @@ pb::Snapshot SnapshotOf(const Controller& controller) {
       container->mutable_env()->insert(from.env.begin(), from.env.end());
       container->set_working_dir(from.working_dir);
       for (const ContainerPort& from_port : from.ports) {
-        pb::ContainerPort* port = container->add_ports();
+        workloads::v1::ContainerPort* port = container->add_ports();
         port->set_name(from_port.name);
         port->set_port(from_port.number);
         port->set_protocol(static_cast<uint32_t>(from_port.protocol));
@@ -43,7 +41,7 @@ pb::Snapshot SnapshotOf(const Controller& controller) {
 }
 
 // One watcher. What changes while a snapshot is being written is one newer snapshot afterwards.
-class WatchStream : public grpc::ServerWriteReactor<pb::Snapshot> {
+class WatchStream : public grpc::ServerWriteReactor<workloads::v1::Snapshot> {
  public:
   WatchStream(EventLoop* loop, Controller* controller) : loop_(loop), controller_(controller) {
     loop_->Post([this] {
@@ -87,14 +85,14 @@ class WatchStream : public grpc::ServerWriteReactor<pb::Snapshot> {
   EventLoop* loop_;
   Controller* controller_;
   uint64_t id_ = 0;
-  pb::Snapshot snapshot_;
+  workloads::v1::Snapshot snapshot_;
   bool writing_ = false;
   bool stale_ = false;
   bool finished_ = false;
 };
 
 // A watcher that is not let in.
-class RefusedStream : public grpc::ServerWriteReactor<pb::Snapshot> {
+class RefusedStream : public grpc::ServerWriteReactor<workloads::v1::Snapshot> {
  public:
   RefusedStream() {
     Finish({grpc::StatusCode::PERMISSION_DENIED,
@@ -103,12 +101,12 @@ class RefusedStream : public grpc::ServerWriteReactor<pb::Snapshot> {
   void OnDone() override { delete this; }
 };
 
-class WorkloadsService : public pb::Workloads::CallbackService {
+class WorkloadsService : public workloads::v1::Workloads::CallbackService {
  public:
   WorkloadsService(EventLoop* loop, Controller* controller) : loop_(loop), controller_(controller) {}
 
-  grpc::ServerWriteReactor<pb::Snapshot>* Watch(grpc::CallbackServerContext* context,
-                                                const pb::WatchRequest*) override {
+  grpc::ServerWriteReactor<workloads::v1::Snapshot>* Watch(grpc::CallbackServerContext* context,
+                                                           const workloads::v1::WatchRequest*) override {
     if (!MaySeeCluster(IdentityOf(*context))) return new RefusedStream();
     return new WatchStream(loop_, controller_);
   }
