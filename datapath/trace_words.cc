@@ -135,7 +135,15 @@ const policy::Rule* RuleOf(const fl_trace_step& step, const TraceNames& names) {
   return set != nullptr && step.rule < set->rules.size() ? &set->rules[step.rule] : nullptr;
 }
 
-std::string Words(const fl_trace_step& step, const TraceNames& names, const policy::Rule* rule) {
+// Both ends, as a Service changes the one and masquerading the other.
+std::string TranslationWords(const fl_trace_step& step, const fl_trace& trace) {
+  if (step.passed == 0) return ReasonName(step.reason);
+  return absl::StrCat("leaves as ", FromAbi(trace.source).ToString(), " -> ",
+                      WithPort(FromAbi(trace.destination), ntohs(trace.destination_port)));
+}
+
+std::string Words(const fl_trace_step& step, const fl_trace& trace, const TraceNames& names,
+                  const policy::Rule* rule) {
   switch (step.kind) {
     case FL_TRACE_SOURCE:
       return SourceWords(step, names);
@@ -151,7 +159,7 @@ std::string Words(const fl_trace_step& step, const TraceNames& names, const poli
     case FL_TRACE_ROUTE:
       return RouteWords(step, names);
     case FL_TRACE_TRANSLATION:
-      return step.passed != 0 ? absl::StrCat("leaves as ", AddressAndPort(step)) : ReasonName(step.reason);
+      return TranslationWords(step, trace);
     default:
       return step.passed != 0 ? "well formed" : ReasonName(step.reason);
   }
@@ -198,7 +206,7 @@ Explanation Translate(const fl_trace& trace, const TraceNames& names) {
     const fl_trace_step& step = trace.step[i];
     const policy::Rule* rule = RuleOf(step, names);
     explanation.stages.push_back(
-        {TraceKindName(step.kind), step.passed != 0, Words(step, names, rule), EntryOf(step)});
+        {TraceKindName(step.kind), step.passed != 0, Words(step, trace, names, rule), EntryOf(step)});
     if (rule == nullptr) continue;
     explanation.origin = rule->origin;
     explanation.direction =

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "base/address_port.h"
 #include "base/netns.h"
 #include "tests/datapath/lab_node.h"
 
@@ -238,6 +240,15 @@ TEST_P(LiveNodes, PodsLeaveForTheOutsideUnderTheNodesAddress) {
     const IpAddress host = two_->lab().Address(v4);
     UniqueFd listener = ListenTcp(outside_, host, kPort);
     EXPECT_TRUE(ConnectTcp(a().netns.get(), host, kPort).valid()) << "IPv4 " << v4;
+
+    const auto why =
+        one_->Explain({.source = AddressOf(a(), v4), .destination = host, .destination_port = kPort});
+    ASSERT_TRUE(why.ok()) << why.status();
+    const auto leaves = std::find_if(why->stages.begin(), why->stages.end(),
+                                     [](const auto& stage) { return stage.name == "translation"; });
+    ASSERT_NE(leaves, why->stages.end());
+    EXPECT_EQ(leaves->detail,
+              absl::StrCat("leaves as ", one_->lab().Address(v4).ToString(), " -> ", WithPort(host, kPort)));
   }
 }
 
