@@ -46,7 +46,7 @@ size_t Weigh(const Resource& resource) {
 
 Session::Session(const Store* store, std::string node, const std::vector<HeldResource>& held,
                  uint64_t watermark)
-    : store_(store), node_(std::move(node)), acked_watermark_(watermark) {
+    : store_(store), node_(std::move(node)), newest_watermark_(watermark) {
   for (const HeldResource& resource : held) {
     ResourcePtr current = store_->Find(node_, resource.id);
     if (current == nullptr || current->version != resource.version) {
@@ -99,7 +99,7 @@ void Session::AddToPush(const ResourceId& id, Push* push, InFlight* flight) {
 }
 
 std::optional<Push> Session::NextPush(uint64_t watermark) {
-  if (in_flight_ || watermark < acked_watermark_) return std::nullopt;
+  if (in_flight_ || watermark < newest_watermark_) return std::nullopt;
   if (pending_.empty() && announced_complete_) return std::nullopt;
 
   std::vector<ResourceId> ids(pending_.begin(), pending_.end());
@@ -131,6 +131,7 @@ std::optional<Push> Session::NextPush(uint64_t watermark) {
   push.nonce = flight.nonce = ++last_nonce_;
   push.watermark = flight.watermark = watermark;
   flight.complete = push.complete;
+  flight.last_piece = pending_.empty();
   announced_complete_ = push.complete;
   in_flight_ = std::move(flight);
   return push;
@@ -148,7 +149,8 @@ absl::Status Session::OnAck(uint64_t nonce) {
       held_[id] = {resource->version, resource};
     }
   }
-  acked_watermark_ = std::max(acked_watermark_, in_flight_->watermark);
+  newest_watermark_ = std::max(newest_watermark_, in_flight_->watermark);
+  if (in_flight_->last_piece) acked_watermark_ = newest_watermark_;
   complete_acked_ = complete_acked_ || in_flight_->complete;
   if (!in_flight_->sent.empty()) RetryRemovals();
   in_flight_.reset();

@@ -67,6 +67,7 @@ class Session {
   // `watermark`, the source's, is behind the agent's.
   std::optional<Push> NextPush(uint64_t watermark);
 
+  // The agent holds everything as of it. The first pieces of a large difference do not advance it.
   uint64_t acked_watermark() const { return acked_watermark_; }
   // The agent has been told everything and has acknowledged it.
   bool in_step() const { return complete_acked_ && pending_.empty() && !in_flight_; }
@@ -83,6 +84,7 @@ class Session {
     uint64_t nonce = 0;
     uint64_t watermark = 0;
     bool complete = false;
+    bool last_piece = false;                 // nothing was left to say after it
     std::map<ResourceId, ResourcePtr> sent;  // null: removed
     std::set<ResourceId> as_delta;
   };
@@ -105,6 +107,7 @@ class Session {
   std::optional<InFlight> in_flight_;
   uint64_t last_nonce_ = 0;
   uint64_t acked_watermark_ = 0;
+  uint64_t newest_watermark_ = 0;    // of anything that the agent holds
   bool announced_complete_ = false;  // a push with complete = true is out or was acknowledged
   bool complete_acked_ = false;
 };

@@ -238,6 +238,15 @@ TEST_F(SessionTest, KeepsQuietWhileTheSourceIsBehindTheAgent) {
   EXPECT_TRUE(session.NextPush(10));
 }
 
+TEST_F(SessionTest, AnAgentThatHoldsMoreThanTheSourceSaysNothingOfTheWholeYet) {
+  Session session(&store_, "n1", {}, 10);
+  EXPECT_EQ(session.acked_watermark(), 0u);
+  const std::optional<Push> push = session.NextPush(10);
+  ASSERT_TRUE(push);
+  ASSERT_TRUE(session.OnAck(push->nonce).ok());
+  EXPECT_EQ(session.acked_watermark(), 10u);
+}
+
 TEST_F(SessionTest, ChangeThatWasTakenBackIsNotSent) {
   Session session(&store_, "n1", {}, 0);
   Settle(session);
@@ -348,6 +357,7 @@ TEST_F(SessionTest, LargeDifferencesComeInPiecesThatAreClosed) {
     bool last = push->complete;
     ASSERT_TRUE(session.OnAck(push->nonce).ok());
     EXPECT_EQ(session.in_step(), last);
+    EXPECT_EQ(session.acked_watermark(), last ? 1u : 0u) << "nobody is to take a piece for the whole";
   }
   EXPECT_GT(pushes, 1);
   ExpectSame(agent, store_, "n1");
