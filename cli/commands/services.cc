@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/first_few.h"
 #include "base/status_macros.h"
 #include "cli/commands/ask_nodes.h"
 #include "cli/commands/command.h"
@@ -14,13 +15,19 @@ namespace {
 using introspect::v1::ServicesReply;
 using introspect::v1::ServiceState;
 
-std::string Backends(const ServiceState& service, const Names& names) {
+constexpr size_t kShownBackends = 10;
+
+std::vector<std::string> Backends(const ServiceState& service, const Names& names) {
   std::vector<std::string> texts;
-  for (const auto& backend : service.backends()) {
-    const std::string name = backend.pod().empty() ? NameOrAddress(names, backend.address()) : backend.pod();
-    texts.push_back(absl::StrCat(name, ":", backend.port()));
-  }
-  return absl::StrJoin(texts, ", ");
+  texts.reserve(static_cast<size_t>(service.backends_size()));
+  for (const auto& backend : service.backends())
+    texts.push_back(NamedPortText(names, backend.pod(), backend.address(), backend.port()));
+  return texts;
+}
+
+Cell BackendsCell(const std::vector<std::string>& backends) {
+  if (backends.empty()) return Cell("none: connections are refused", Tone::kCaution);
+  return Cell(backends.size() <= kShownBackends ? absl::StrJoin(backends, ", ") : FirstFew(backends));
 }
 
 absl::StatusOr<int> Services(const Context& context) {
@@ -41,19 +48,18 @@ absl::StatusOr<int> Services(const Context& context) {
   std::map<std::string, Row> rows;
   for (const auto& [node, reply] : replies) {
     for (const auto& service : reply.services()) {
-      const std::string backends = Backends(service, names);
+      const std::vector<std::string> backends = Backends(service, names);
       const std::string full_name = absl::StrCat(service.namespace_(), "/", service.name());
       const std::string address = AddressPort(service.address(), service.port());
-      Row& row =
-          rows[absl::StrCat(full_name, " ", service.type(), " ", address, service.protocol(), " ", backends)];
+      Row& row = rows[absl::StrCat(full_name, " ", service.type(), " ", address, service.protocol(), " ",
+                                   absl::StrJoin(backends, " "))];
       row.nodes.push_back(node);
       row.cells = {{full_name, Tone::kName},
                    service.type(),
                    absl::StrCat(address.empty() ? absl::StrCat("*:", service.port()) : address, "/",
                                 ProtocolName(service.protocol())),
                    service.affinity_seconds() == 0 ? "" : absl::StrCat(service.affinity_seconds(), " s"),
-                   service.backends().empty() ? Cell("none: connections are refused", Tone::kCaution)
-                                              : Cell(backends)};
+                   BackendsCell(backends)};
     }
   }
   Table table({"SERVICE", "TYPE", "FRONT END", "AFFINITY", "BACKENDS", "ON"});
@@ -73,7 +79,9 @@ void AddServicesCommand(CLI::App& app, Context& context) {
   CLI::App* services =
       app.add_subcommand("services", "Services and their backends as each node's datapath holds them");
   AddOutputOption(services, context);
-  services->footer("Examples:\n  fairlead services\n  fairlead services -o json");
+  services->footer(
+      "The first backends of a Service with many; -o json has all.\n\nExamples:\n  fairlead services\n  "
+      "fairlead services -o json");
   OnRun(services, context, [&context] { return Services(context); });
 }
 

@@ -67,6 +67,13 @@ class FakeAgent : public Introspect::Service, public observer::v1::Observer::Ser
     pb::BackendState* backend = service->add_backends();
     backend->set_address(Bytes("10.244.1.5"));
     backend->set_port(8080);
+    service = reply->add_services();
+    service->set_name("many");
+    for (int i = 1; i <= 1000; ++i) {
+      backend = service->add_backends();
+      backend->set_address(Bytes(absl::StrCat("2001:db8::", absl::Hex(i)).c_str()));
+      backend->set_port(8080);
+    }
     return grpc::Status::OK;
   }
   grpc::Status Policies(grpc::ServerContext*, const pb::PoliciesRequest*, pb::PoliciesReply* reply) override {
@@ -207,6 +214,7 @@ TEST_F(CommandTest, EveryQuestionSaysWhatToDoWhenNobodyAnswers) {
     const Result result = Run({command});
     EXPECT_EQ(result.exit_code, kFailed) << command;
     EXPECT_THAT(result.err, HasSubstr("nobody answers there")) << command;
+    EXPECT_THAT(result.out, Not(HasSubstr("NODE"))) << command << ": a heading over nothing";
   }
 }
 
@@ -215,6 +223,11 @@ TEST_F(CommandTest, AddressesCarryNames) {
   EXPECT_THAT(Run({"conntrack"}).out, HasSubstr("shop/cart-0:40000"));
   EXPECT_THAT(Run({"conntrack"}).out, HasSubstr("shop/cart:80"));
   EXPECT_THAT(Run({"flows"}).out, HasSubstr("203.0.113.9:40000 → shop/cart-0:8080 TCP"));
+}
+
+TEST_F(CommandTest, AServiceWithManyBackendsStaysOneLine) {
+  EXPECT_THAT(Run({"services"}).out, HasSubstr("[2001:db8::1]:8080, [2001:db8::2]:8080, [2001:db8::3]:8080, "
+                                               "and 997 more"));
 }
 
 TEST_F(CommandTest, EndpointsAndPoliciesNameThePolicies) {
