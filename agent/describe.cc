@@ -9,6 +9,7 @@
 #include "agent/why.h"
 #include "base/first_few.h"
 #include "base/status_macros.h"
+#include "policy/policies_of.h"
 
 namespace fairlead::agent {
 namespace {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "agent/describe.h"
 #include "base/first_few.h"
+#include "policy/policies_of.h"
 
 namespace fairlead::agent {
 namespace {

@@ -11,6 +11,7 @@
 #include "agent/persisted_state.h"
 #include "base/first_few.h"
 #include "base/status_macros.h"
+#include "policy/policies_of.h"
 #include "spdlog/spdlog.h"
 
 namespace fairlead::agent {

@@ -1,7 +1,5 @@
 #include "agent/resource.h"
 
-#include <set>
-
 #include "absl/strings/str_cat.h"
 #include "base/first_few.h"
 
@@ -31,17 +29,6 @@ std::string NameOf(const ResourceError& error) {
   std::string name = absl::StrCat(KindName(error.id.kind), error.id.name.empty() ? "" : " ", error.id.name);
   if (!error.policies.empty()) absl::StrAppend(&name, " (of ", FirstFew(error.policies), ")");
   return name;
-}
-
-std::vector<std::string> PoliciesOf(const policy::PolicySet& set) {
-  std::set<std::string> policies;
-  for (const policy::Rule& rule : set.rules) {
-    policies.insert(rule.origin.isolating.begin(), rule.origin.isolating.end());
-    if (!rule.origin.name.empty()) {
-      policies.insert(absl::StrCat(rule.origin.namespace_name, "/", rule.origin.name));
-    }
-  }
-  return {policies.begin(), policies.end()};
 }
 
 }  // namespace fairlead::agent

@@ -65,9 +65,6 @@ struct ResourceError {
 // "PolicySet set-1 (of shop/cart, shop/default-deny)"; the first few where a set has many policies.
 std::string NameOf(const ResourceError& error);
 
-// The policies "namespace/name" whose rules are in a set, sorted, each once.
-std::vector<std::string> PoliciesOf(const policy::PolicySet& set);
-
 struct Push {
   uint64_t nonce = 0;
   uint64_t watermark = 0;

@@ -120,6 +120,7 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddConntrackCommand(*app, context);
   AddFlowsCommand(*app, context);
   AddWhyCommand(*app, context);
+  AddWaitCommand(*app, context);
   if (context.plugin) {
     AddConnectivityCommand(*app, context);
     AddSysdumpCommand(*app, context);

@@ -53,6 +53,7 @@ void AddPoliciesCommand(CLI::App& app, Context& context);
 void AddConntrackCommand(CLI::App& app, Context& context);
 void AddFlowsCommand(CLI::App& app, Context& context);
 void AddWhyCommand(CLI::App& app, Context& context);
+void AddWaitCommand(CLI::App& app, Context& context);
 void AddVersionCommand(CLI::App& app, Context& context);
 void AddCompletionCommand(CLI::App& app, Context& context);
 void AddLabCommands(CLI::App& app, Context& context);

@@ -40,7 +40,7 @@ absl::StatusOr<int> Conntrack(const FilterOptions& options, const Context& conte
                {"EXPIRES", Align::kRight},
                {"PACKETS", Align::kRight},
                {"BYTES", Align::kRight}});
-  int failed = 0;
+  size_t failed = 0;
   for (const NodeAgent& agent : cluster.agents) {
     const absl::Status status = agent.client.Conntrack(request, [&](const ConntrackEntry& entry) {
       if (context.json()) {
@@ -67,7 +67,7 @@ absl::StatusOr<int> Conntrack(const FilterOptions& options, const Context& conte
       std::cerr << context.error_style().Paint(Tone::kBad, agent.node) << ": " << status.message() << "\n";
     }
   }
-  if (!context.json()) std::cout << table.Render(context.style());
+  if (!context.json() && failed < cluster.agents.size()) std::cout << table.Render(context.style());
   return failed == 0 ? 0 : kFailed;
 }
 

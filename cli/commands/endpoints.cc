@@ -25,6 +25,7 @@ absl::StatusOr<int> Endpoints(const Context& context) {
     PrintJson(replies);
     return ExitCode(failed);
   }
+  if (replies.empty()) return ExitCode(failed);
   Table table(
       {"POD", "NODE", "STATE", "ADDRESSES", "DEVICE", "INGRESS", "EGRESS", {"CONNECTIONS", Align::kRight}});
   for (const auto& [node, reply] : replies) {

@@ -40,6 +40,7 @@ absl::StatusOr<int> Policies(bool rules, const Context& context) {
     PrintJson(replies);
     return ExitCode(failed);
   }
+  if (replies.empty()) return ExitCode(failed);
   const Style style = context.style();
   Table table({"POLICY", "NODE", "IN FORCE", "PODS", "MESSAGE"});
   for (const auto& [node, reply] : replies) {

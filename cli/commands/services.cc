@@ -39,6 +39,7 @@ absl::StatusOr<int> Services(const Context& context) {
     PrintJson(replies);
     return ExitCode(failed);
   }
+  if (replies.empty()) return ExitCode(failed);
   const Names names = cluster.LoadNames();
   // Nodes mostly agree: a row for what is the same, with the nodes that hold it.
   struct Row {

@@ -85,6 +85,12 @@ absl::StatusOr<introspect::v1::WhyReply> IntrospectClient::Why(
   return Ask<introspect::v1::WhyReply>(stubs_->introspect, &Introspect::Stub::Why, request, "why", peer_);
 }
 
+absl::StatusOr<introspect::v1::RealisedReply> IntrospectClient::Realised(
+    const introspect::v1::RealisedRequest& request) const {
+  return Ask<introspect::v1::RealisedReply>(stubs_->introspect, &Introspect::Stub::Realised, request,
+                                            "realised state", peer_);
+}
+
 absl::StatusOr<Names> IntrospectClient::AllNames() const {
   ASSIGN_OR_RETURN(const auto reply,
                    Ask<introspect::v1::NamesReply>(stubs_->introspect, &Introspect::Stub::Names,

@@ -37,6 +37,8 @@ class IntrospectClient {
   absl::StatusOr<introspect::v1::ServicesReply> Services() const;
   absl::StatusOr<introspect::v1::PoliciesReply> Policies() const;
   absl::StatusOr<introspect::v1::WhyReply> Why(const introspect::v1::WhyRequest& request) const;
+  absl::StatusOr<introspect::v1::RealisedReply> Realised(
+      const introspect::v1::RealisedRequest& request) const;
   absl::StatusOr<Names> AllNames() const;
   // Calls `visit` for each until the stream ends or it returns false.
   absl::Status Conntrack(const introspect::v1::ConntrackRequest& request,

@@ -174,6 +174,12 @@ ResourcePtr Store::Find(const std::string& node, const ResourceId& id) const {
   return nullptr;
 }
 
+void Store::ForEachOwn(const std::string& node, const std::function<void(const ResourcePtr&)>& visit) const {
+  const Resources* own = policies_.Of(node);
+  if (own == nullptr || !HasNode(node)) return;
+  for (const auto& [id, resource] : *own) visit(resource);
+}
+
 void Store::ForEach(const std::string& node, const std::function<void(const ResourcePtr&)>& visit) const {
   if (ResourcePtr config = Find(node, {ResourceKind::kNodeConfig, node})) visit(config);
   for (const Resources* resources : {&node_infos_, &services_.resources(), policies_.Of(node)}) {

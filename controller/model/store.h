@@ -31,6 +31,8 @@ class Store {
 
   // Null: the node is not to hold it.
   ResourcePtr Find(const std::string& node, const ResourceId& id) const;
+  // Of what the node is to hold, what others need not: its endpoints, their sets, and these sets' groups.
+  void ForEachOwn(const std::string& node, const std::function<void(const ResourcePtr&)>& visit) const;
   // Every resource that the node is to hold.
   void ForEach(const std::string& node, const std::function<void(const ResourcePtr&)>& visit) const;
 

@@ -33,6 +33,10 @@ class Controller {
   const ObjectSource& source() const { return *source_; }
   // All that the source holds at this moment is in the store, and under way to the agents.
   bool Settled() { return source_->Settled(); }
+  // Likewise what it held of this kind at `resource_version`; see ObjectSource.
+  bool HasReached(const std::string& kind, uint64_t resource_version) {
+    return source_->HasReached(kind, resource_version);
+  }
   const Store& store() const { return store_; }
   Hub& hub() { return hub_; }
   const Hub& hub() const { return hub_; }

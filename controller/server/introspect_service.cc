@@ -9,6 +9,7 @@
 #include "controller/server/identity.h"
 #include "controller/server/services.h"
 #include "controller/sync/encode.h"
+#include "controller/sync/realisation.h"
 
 namespace fairlead::controller {
 namespace {
@@ -168,6 +169,37 @@ void FillNames(const Store& store, const introspect::v1::NamesRequest& request,
   AddHeadless(store, names);
 }
 
+introspect::v1::RealisedNode::State Encode(NodeRealisation::State state) {
+  switch (state) {
+    case NodeRealisation::State::kRealised:
+      return introspect::v1::RealisedNode::REALISED;
+    case NodeRealisation::State::kLate:
+      return introspect::v1::RealisedNode::LATE;
+    case NodeRealisation::State::kRefused:
+      return introspect::v1::RealisedNode::REFUSED;
+    case NodeRealisation::State::kNotConnected:
+      return introspect::v1::RealisedNode::NOT_CONNECTED;
+  }
+  return introspect::v1::RealisedNode::STATE_UNSPECIFIED;
+}
+
+void FillRealised(Controller& controller, const introspect::v1::RealisedRequest& request,
+                  introspect::v1::RealisedReply* reply) {
+  reply->set_reached(controller.HasReached(request.kind(), request.resource_version()));
+  if (!reply->reached()) return;
+  const ObjectKey key{request.kind(), request.namespace_(), request.name()};
+  for (const Rejection& rejection : controller.Rejections()) {
+    if (rejection.object == key.ToString()) reply->set_refused(rejection.message);
+  }
+  reply->set_exists(controller.source().objects().count(key) > 0);
+  for (const NodeRealisation& node : RealisationOf(key, controller.store(), controller.hub())) {
+    introspect::v1::RealisedNode* to = reply->add_nodes();
+    to->set_node(node.node);
+    to->set_state(Encode(node.state));
+    to->set_message(node.message);
+  }
+}
+
 class IntrospectService : public introspect::v1::Introspect::CallbackService {
  public:
   IntrospectService(EventLoop* loop, Controller* controller, const ClusterIdentity* identity)
@@ -181,6 +213,17 @@ class IntrospectService : public introspect::v1::Introspect::CallbackService {
                                   const introspect::v1::NamesRequest* request,
                                   introspect::v1::NamesReply* reply) override {
     return Answer(context, [this, request, reply] { FillNames(controller_->store(), *request, reply); });
+  }
+  grpc::ServerUnaryReactor* Realised(grpc::CallbackServerContext* context,
+                                     const introspect::v1::RealisedRequest* request,
+                                     introspect::v1::RealisedReply* reply) override {
+    if (request->kind() != "NetworkPolicy" && request->kind() != "Service") {
+      grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+      reactor->Finish({grpc::StatusCode::INVALID_ARGUMENT,
+                       absl::StrCat("kind '", request->kind(), "': NetworkPolicy and Service are known")});
+      return reactor;
+    }
+    return Answer(context, [this, request, reply] { FillRealised(*controller_, *request, reply); });
   }
 
  private:

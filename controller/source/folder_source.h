@@ -38,6 +38,8 @@ class FolderSource : public ObjectSource {
   uint64_t watermark() const override { return watermark_; }
   // Files that a writer has not closed yet do not count.
   bool Settled() override;
+  // Files have no versions: what is there now is what was asked for.
+  bool HasReached(const std::string&, uint64_t) override { return Settled(); }
   void CatchUpWith(uint64_t watermark) override;
   std::vector<std::string> Lost() const override;
   std::string Describe() const override;

@@ -58,6 +58,8 @@ KubernetesSource::~KubernetesSource() {
 void KubernetesSource::Take(ApiWatcher::News news) {
   for (ApiUpdate& update : news.updates) {
     watermark_ = std::max(watermark_, update.resource_version);
+    uint64_t& reached = reached_[news.kind->kind];
+    reached = update.complete ? update.resource_version : std::max(reached, update.resource_version);
     if (update.complete) {
       TakeAll(*news.kind, std::move(update.puts));
       OnListed(*news.kind, update.round);
@@ -140,6 +142,11 @@ void KubernetesSource::SetProblem(const ApiKind& kind, const std::string& proble
   if (!problem.empty()) spdlog::warn("{}", problem);
   if (problem.empty()) spdlog::info("{} are watched again", kind.resource);
   place = problem;
+}
+
+bool KubernetesSource::HasReached(const std::string& kind, uint64_t resource_version) {
+  const auto reached = reached_.find(kind);
+  return Settled() && reached != reached_.end() && reached->second >= resource_version;
 }
 
 void KubernetesSource::Publish() {

@@ -35,6 +35,8 @@ class KubernetesSource : public ObjectSource {
   // The newest resourceVersion that was seen.
   uint64_t watermark() const override { return watermark_; }
   bool Settled() override { return synced() && to_list_.empty(); }
+  // The events of a kind come in their order, those of different kinds do not.
+  bool HasReached(const std::string& kind, uint64_t resource_version) override;
   void CatchUpWith(uint64_t watermark) override;
   std::vector<std::string> Lost() const override;
   std::string Describe() const override;
@@ -60,6 +62,7 @@ class KubernetesSource : public ObjectSource {
   uint64_t wanted_ = 0;                          // by CatchUpWith
   uint64_t round_ = 0;                           // of CatchUpWith
   uint64_t watermark_ = 0;
+  std::map<std::string, uint64_t> reached_;  // the newest resourceVersion, by kind
   bool dirty_ = false;
   std::shared_ptr<Inbox> inbox_;
   std::unique_ptr<ApiWatcher> watcher_;

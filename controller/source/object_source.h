@@ -23,6 +23,9 @@ class ObjectSource {
   // True: `watermark` reflects everything that could be read when this was called. Takes in what it can, and
   // may tell of it.
   virtual bool Settled() = 0;
+  // True: `objects` has what the source held of this kind at `resource_version`, or later; 0 stands for now.
+  // May take in what it can, and tell of it.
+  virtual bool HasReached(const std::string& kind, uint64_t resource_version) = 0;
   // Somebody has seen `watermark`: reads all again, which by definition is the newest there is, and
   // goes at least as far.
   virtual void CatchUpWith(uint64_t watermark) = 0;

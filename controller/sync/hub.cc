@@ -119,6 +119,13 @@ void Hub::OnGone(AgentLink* link) {
   link_nodes_.erase(node);
 }
 
+AgentProgress Hub::ProgressOf(const std::string& node) const {
+  auto found = agents_.find(node);
+  if (found == agents_.end() || found->second.link == nullptr) return {};
+  const Session& session = *found->second.session;
+  return {true, session.told(), session.Outstanding(), session.errors()};
+}
+
 std::vector<AgentStatus> Hub::Agents() const {
   std::vector<AgentStatus> all;
   for (const auto& [name, node] : store_->cluster().nodes) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,14 @@ struct AgentStatus {
   std::vector<ResourceError> errors;
 };
 
+// How far one agent is with what its node is to hold.
+struct AgentProgress {
+  bool connected = false;
+  bool told = false;  // once everything; before that `outstanding` is not all
+  std::set<ResourceId> outstanding;
+  std::vector<ResourceError> refused;
+};
+
 class Hub {
  public:
   explicit Hub(Store* store) : store_(store) {}
@@ -66,6 +75,7 @@ class Hub {
   void OnGone(AgentLink* link);
 
   std::vector<AgentStatus> Agents() const;
+  AgentProgress ProgressOf(const std::string& node) const;
 
  private:
   struct Agent {

@@ -200,6 +200,13 @@ absl::Status Session::OnNack(uint64_t nonce, const std::vector<ResourceError>& e
   return absl::OkStatus();
 }
 
+std::set<ResourceId> Session::Outstanding() const {
+  std::set<ResourceId> all = pending_;
+  if (!in_flight_) return all;
+  for (const auto& [id, resource] : in_flight_->sent) all.insert(id);
+  return all;
+}
+
 std::vector<ResourceError> Session::errors() const {
   std::vector<ResourceError> errors;
   errors.reserve(refused_.size());

@@ -71,6 +71,10 @@ class Session {
   uint64_t acked_watermark() const { return acked_watermark_; }
   // The agent has been told everything and has acknowledged it.
   bool in_step() const { return complete_acked_ && pending_.empty() && !in_flight_; }
+  // The agent has been told once all that its node is to hold, and has acknowledged it.
+  bool told() const { return complete_acked_; }
+  // What the agent has not acknowledged as it is now; nothing of what it refused.
+  std::set<ResourceId> Outstanding() const;
   // Of the resources that the agent refused, until they change.
   std::vector<ResourceError> errors() const;
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 
+#include "absl/strings/str_join.h"
 #include "api/introspect.grpc.pb.h"
 #include "api/workloads.grpc.pb.h"
 #include "tests/controller/manifests.h"
@@ -42,6 +43,27 @@ class IntrospectTest : public ::testing::Test {
     pb::StatusReply reply = Status();
     while (!wanted(reply) && std::chrono::steady_clock::now() < deadline) reply = Status();
     return reply;
+  }
+  // "n1 LATE" of the policy as the folder has it now; why it is refused; that there is none.
+  std::string Realised(const std::string& policy) {
+    pb::RealisedRequest request;
+    request.set_kind("NetworkPolicy");
+    request.set_namespace_("shop");
+    request.set_name(policy);
+    const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(60);
+    pb::RealisedReply reply;
+    while (!reply.reached()) {
+      grpc::ClientContext context;
+      context.set_deadline(deadline);
+      const grpc::Status status = stub_->Realised(&context, request, &reply);
+      if (!status.ok()) return status.error_message();
+    }
+    if (!reply.refused().empty()) return reply.refused();
+    if (!reply.exists()) return "there is none";
+    std::vector<std::string> nodes;
+    for (const auto& node : reply.nodes())
+      nodes.push_back(absl::StrCat(node.node(), " ", pb::RealisedNode::State_Name(node.state())));
+    return absl::StrJoin(nodes, ", ");
   }
   pb::NamesReply Names(const std::vector<std::string>& addresses) {
     grpc::ClientContext context;
@@ -109,6 +131,29 @@ TEST_F(IntrospectTest, StatusShowsAgentsAndWhatTheyRefuse) {
   agent.Finish();
   status = StatusWhen([](const auto& reply) { return !reply.agents(0).connected(); });
   EXPECT_FALSE(status.agents(0).connected());
+}
+
+TEST_F(IntrospectTest, RealisedTellsWhichNodesHoldAPolicy) {
+  TestAgent agent(controller_->Connect(), "n1");
+  agent.Hello();
+  ASSERT_TRUE(agent.SyncUp());
+  folder_.Put("y.yaml", PolicyYaml("y", "web", "web"));
+  EXPECT_EQ(Realised("y"), "n1 LATE");
+  ASSERT_TRUE(agent.Take());
+  EXPECT_EQ(Realised("y"), "n1 REALISED");
+  EXPECT_EQ(Realised("none"), "there is none");
+  folder_.Put("y.yaml", PolicyYaml("y", "web", "web") + "  policyTypes: [Ingres]\n");
+  EXPECT_THAT(Realised("y"), HasSubstr("must be Ingress or Egress"));
+}
+
+TEST_F(IntrospectTest, RealisedIsOfPoliciesAndServices) {
+  pb::RealisedRequest request;
+  request.set_kind("Pod");
+  pb::RealisedReply reply;
+  grpc::ClientContext context;
+  const grpc::Status status = stub_->Realised(&context, request, &reply);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("NetworkPolicy and Service are known"));
 }
 
 TEST_F(IntrospectTest, StatusOnceSettledReflectsAllThatWasWritten) {

@@ -134,6 +134,18 @@ TEST_F(KubernetesSourceTest, FollowsWhatComesChangesAndGoes) {
   EXPECT_EQ(Lists("pods"), 1U);
 }
 
+TEST_F(KubernetesSourceTest, KnowsForEachKindHowFarItHasCome) {
+  server_.Put(MakeNamespace("shop"));
+  Open();
+  EXPECT_TRUE(Eventually([&] { return source_->HasReached("Pod", 0); }));
+  const uint64_t next = server_.resource_version() + 1;
+  EXPECT_FALSE(OnLoop([&] { return source_->HasReached("Pod", next); }));
+  server_.Put(MakePod("shop", "cart", ""));
+  EXPECT_TRUE(Eventually([&] { return source_->HasReached("Pod", next); }));
+  EXPECT_TRUE(Holds("Pod", {"cart"}));
+  EXPECT_FALSE(OnLoop([&] { return source_->HasReached("Service", next); })) << "its watch may be behind";
+}
+
 TEST_F(KubernetesSourceTest, ReadsEachKindAsTheApiMeansIt) {
   server_.Put(MakeNode("n1", "10.244.1.0/24", "172.18.0.11"));
   kubernetes::Service service;
