@@ -1,4 +1,5 @@
 // fairlead status: is every node well, and what is not.
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -84,6 +85,13 @@ bool IsConnected(const std::string& node, const Replies& replies) {
   return false;
 }
 
+// Each replica misses the agents that are connected to another one, which is as it should be.
+bool Holds(const introspect::v1::Condition& condition, const StatusReply& reply, const Replies& replies) {
+  if (condition.ok() || condition.type() != "AgentsConnected") return condition.ok();
+  return std::all_of(reply.agents().begin(), reply.agents().end(),
+                     [&](const auto& agent) { return IsConnected(agent.node(), replies); });
+}
+
 // A full map refuses by the thousand, and a screen has few lines.
 void PrintFirst(const std::vector<std::string>& troubles, const Style& style) {
   constexpr size_t kShown = 20;
@@ -101,10 +109,11 @@ void PrintTroubles(const Replies& replies, const Style& style, bool all_conditio
   std::set<std::string> rejected;  // replicas refuse the same
   for (const auto& [name, reply] : replies) {
     for (const auto& condition : reply.conditions()) {
-      if (condition.ok() && !all_conditions) continue;
-      std::cout << (condition.ok() ? style.Paint(Tone::kGood, "✓") : style.Paint(Tone::kBad, "✗")) << " "
-                << name << " " << condition.type() << (condition.message().empty() ? "" : ": ")
-                << condition.message() << "\n";
+      const bool holds = Holds(condition, reply, replies);
+      if (holds && !all_conditions) continue;
+      std::cout << (holds ? style.Paint(Tone::kGood, "✓") : style.Paint(Tone::kBad, "✗")) << " " << name
+                << " " << condition.type() << (condition.message().empty() ? "" : ": ") << condition.message()
+                << "\n";
     }
     for (const auto& agent : reply.agents()) {
       if (!IsConnected(agent.node(), replies) && told.insert(agent.node()).second) {
