@@ -7,7 +7,6 @@ namespace fairlead::agent {
 namespace {
 
 constexpr uint32_t kTcp = 6;
-constexpr uint32_t kMaxPort = 65535;
 
 absl::StatusOr<IpAddress> Resolve(const std::string& bytes, const std::string& text, bool ipv6,
                                   const AddressNames& names, const char* field) {
@@ -49,7 +48,7 @@ absl::StatusOr<datapath::ExplainRequest> ResolveWhy(const WhyQuestion& question,
                                                    request.destination.ToString(),
                                                    " are of different families; ask for IPv6 or for IPv4"));
   }
-  if (question.port > kMaxPort || question.source_port > kMaxPort || question.protocol > 255) {
+  if (question.port > UINT16_MAX || question.source_port > UINT16_MAX || question.protocol > UINT8_MAX) {
     return absl::InvalidArgumentError("port, source_port or protocol: out of range");
   }
   request.protocol = static_cast<uint8_t>(question.protocol == 0 ? kTcp : question.protocol);

@@ -13,7 +13,7 @@
 namespace fairlead::datapath {
 namespace {
 
-struct Value {
+struct MarkValue {
   char text[kMaxMarkSize + 1];
 };
 constexpr uint32_t kIndex = 0;
@@ -24,7 +24,8 @@ absl::StatusOr<StateMark> StateMark::Open(const std::string& path) {
   UniqueFd fd(bpf_obj_get(path.c_str()));
   if (fd.valid()) return StateMark(std::move(fd));
   if (errno != ENOENT) return BpfError(errno, absl::StrCat("open the state mark ", path));
-  fd.reset(bpf_map_create(BPF_MAP_TYPE_ARRAY, "fairlead_mark", sizeof(kIndex), sizeof(Value), 1, nullptr));
+  fd.reset(
+      bpf_map_create(BPF_MAP_TYPE_ARRAY, "fairlead_mark", sizeof(kIndex), sizeof(MarkValue), 1, nullptr));
   if (!fd.valid()) return BpfError(errno, "make the state mark");
   if (bpf_obj_pin(fd.get(), path.c_str()) != 0) {
     return BpfError(errno, absl::StrCat("pin the state mark ", path));
@@ -33,7 +34,7 @@ absl::StatusOr<StateMark> StateMark::Open(const std::string& path) {
 }
 
 std::string StateMark::Read() const {
-  Value value{};
+  MarkValue value{};
   if (bpf_map_lookup_elem(fd_.get(), &kIndex, &value) != 0) return "";
   return std::string(value.text, strnlen(value.text, sizeof(value.text)));
 }
@@ -42,7 +43,7 @@ absl::Status StateMark::Write(const std::string& mark) {
   if (mark.size() > kMaxMarkSize) {
     return absl::InvalidArgumentError(absl::StrCat("write the state mark: ", mark.size(), " bytes"));
   }
-  Value value{};
+  MarkValue value{};
   memcpy(value.text, mark.data(), mark.size());
   if (bpf_map_update_elem(fd_.get(), &kIndex, &value, BPF_ANY) != 0) {
     return BpfError(errno, "write the state mark");

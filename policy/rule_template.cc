@@ -5,15 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "policy/content_hash.h"
+#include "policy/sort_unique.h"
 
 namespace fairlead::policy {
 namespace {
-
-template <typename T>
-void SortUnique(std::vector<T>& values) {
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-}
 
 // A rule of the API taken apart: its peers, its ports by number, its ports by name.
 struct ParsedRule {

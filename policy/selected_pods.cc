@@ -4,15 +4,10 @@
 #include <iterator>
 
 #include "policy/selector.h"
+#include "policy/sort_unique.h"
 
 namespace fairlead::policy {
 namespace {
-
-template <typename T>
-void SortUnique(T& values) {
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-}
 
 std::vector<Selection*> Without(const std::vector<Selection*>& some, const std::vector<Selection*>& others) {
   std::vector<Selection*> rest;

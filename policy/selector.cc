@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "policy/sort_unique.h"
 
 namespace fairlead::policy {
 namespace {
@@ -62,12 +63,6 @@ std::string Describe(const LabelRequirement& requirement) {
       return absl::StrCat("!", requirement.key);
   }
   return requirement.key;
-}
-
-template <typename T>
-void SortUnique(std::vector<T>& values) {
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace fairlead::agent {
 namespace {
 
 constexpr std::chrono::seconds kPatience{20};
-constexpr absl::Duration kEndPatience = absl::Seconds(5);
+constexpr absl::Duration kCancelPatience = absl::Seconds(5);
 
 std::unique_ptr<identity::v1::Identity::Stub> OpenStub(const SignQuestion& question) {
   grpc::SslCredentialsOptions tls;
@@ -59,7 +59,7 @@ class GrpcSignClient::Call {
 
 GrpcSignClient::~GrpcSignClient() {
   for (const auto& call : calls_) call->Cancel();
-  for (const auto& call : calls_) call->over()->WaitForNotificationWithTimeout(kEndPatience);
+  for (const auto& call : calls_) call->over()->WaitForNotificationWithTimeout(kCancelPatience);
 }
 
 void GrpcSignClient::Sign(const SignQuestion& question, Done done) {

@@ -24,11 +24,11 @@ namespace fairlead::agent {
 namespace {
 
 // What an agent writes into its two folders. Nothing else is touched: a folder may be one of somebody's own.
-constexpr const char* kOurs[] = {"agent.lock",  "agent.sock", "cni-queue", "cni.sock",
-                                 "controllers", "identity",   "last-good", "pods"};
+constexpr const char* kOwnFiles[] = {"agent.lock",  "agent.sock", "cni-queue", "cni.sock",
+                                     "controllers", "identity",   "last-good", "pods"};
 
 bool IsOurs(const std::string& name) {
-  for (const char* own : kOurs) {
+  for (const char* own : kOwnFiles) {
     // "last-good.damaged-1", "controllers.tmp"
     if (name == own || absl::StartsWith(name, absl::StrCat(own, "."))) return true;
   }

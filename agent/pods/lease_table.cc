@@ -10,7 +10,7 @@
 namespace fairlead::agent {
 namespace {
 
-constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kSecondNs = 1'000'000'000;
 // 2020-01-01: generations fit into 32 bits for a century.
 constexpr int64_t kGenerationEpochSeconds = 1'577'836'800;
 
@@ -66,7 +66,7 @@ bool LeaseTable::Holds(uint32_t generation) const {
 
 uint32_t LeaseTable::NextGeneration() {
   // Follows the clock, so that a node whose records were lost does not count from one again.
-  const int64_t seconds = clock_->WallNs() / kNsPerSecond - kGenerationEpochSeconds;
+  const int64_t seconds = clock_->WallNs() / kSecondNs - kGenerationEpochSeconds;
   last_generation_ = std::max(last_generation_ + 1, static_cast<uint32_t>(std::max<int64_t>(seconds, 0)));
   return last_generation_;
 }
@@ -88,7 +88,7 @@ absl::Status LeaseTable::Exhausted(const AddressPool& pool) const {
                                                 counts.cooling, " cooling, ", counts.free, " free")),
       absl::StrCat("namespaces with the most pods here: ", holders.empty() ? "none" : holders,
                    "; give the node a larger pod CIDR or move pods away. Addresses cool down for ",
-                   cooldown_ns_ / kNsPerSecond, " s before they are used again"));
+                   cooldown_ns_ / kSecondNs, " s before they are used again"));
 }
 
 absl::StatusOr<std::vector<IpAddress>> LeaseTable::Allocate(const Request& request) {

@@ -20,7 +20,7 @@ using introspect::v1::RealisedNode;
 using introspect::v1::RealisedReply;
 using introspect::v1::RealisedRequest;
 
-constexpr int kKubectlMs = 30'000;
+constexpr int kVersionMs = 30'000;
 constexpr int kBetweenAsksMs = 50;
 constexpr int64_t kPatienceNs = 1'000'000'000;  // before what is late is told
 
@@ -41,7 +41,7 @@ absl::StatusOr<uint64_t> VersionOf(const WaitObject& object, bool gone, const Co
   ASSIGN_OR_RETURN(const nlohmann::json value,
                    context.kubectl.Json({"get", object.kind, object.name,
                                          "--namespace=" + object.namespace_name, "--output=json"},
-                                        kKubectlMs));
+                                        kVersionMs));
   uint64_t version = 0;
   const std::string text = value.value("/metadata/resourceVersion"_json_pointer, "");
   if (absl::SimpleAtoi(text, &version)) return version;

@@ -15,7 +15,7 @@ constexpr int kTimeoutMs = 20'000;
 constexpr int kTryAgainLater = 11;       // CNI specification, section 5
 constexpr int kPluginNotAvailable = 50;  // of STATUS; here: the agent has no answer yet
 
-const char* ProtocolName(uint8_t protocol) {
+const char* MappedProtocol(uint8_t protocol) {
   return protocol == 17 ? "udp" : protocol == 132 ? "sctp" : "tcp";
 }
 
@@ -55,7 +55,7 @@ std::string CniConfig(const CniNode& node, const Workload& pod) {
       if (port.host_port == 0) continue;
       json mapping{{"hostPort", port.host_port},
                    {"containerPort", port.port},
-                   {"protocol", ProtocolName(port.protocol)}};
+                   {"protocol", MappedProtocol(port.protocol)}};
       if (!port.host_ip.empty()) mapping["hostIP"] = port.host_ip;
       mappings.push_back(mapping);
     }

@@ -18,7 +18,7 @@ namespace fairlead::lab {
 namespace {
 
 constexpr int kStopGraceMs = 2000;
-constexpr int kKillMs = 5000;
+constexpr int kKillPodMs = 5000;
 
 int64_t Backoff(int failures, int64_t first_ms, int64_t most_ms) {
   return std::min(most_ms, first_ms << std::min(failures, 16)) * kNsPerMs;
@@ -173,7 +173,7 @@ absl::Status Pod::Stop() {
     }
     running.process.reset();
   }
-  RETURN_IF_ERROR(KillCgroup(status_.cgroup, kKillMs));
+  RETURN_IF_ERROR(KillCgroup(status_.cgroup, kKillPodMs));
   if (!workload_.host_network) {
     // Also after an ADD that failed: the specification wants it.
     RETURN_IF_ERROR(CniDel(host_.cni, attachment_));

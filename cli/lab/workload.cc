@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-const char* ProtocolName(uint8_t protocol) {
+const char* ProbeProtocol(uint8_t protocol) {
   switch (protocol) {
     case 17:
       return "udp";
@@ -36,7 +36,7 @@ std::vector<std::string> CommandOf(const Container& container, const std::string
   if (argv.empty()) {
     argv = {probe_program, "serve"};
     for (const ContainerPort& port : container.ports) {
-      argv.push_back(absl::StrCat(ProtocolName(port.protocol), ":", port.port));
+      argv.push_back(absl::StrCat(ProbeProtocol(port.protocol), ":", port.port));
     }
     return argv;
   }

@@ -27,7 +27,7 @@ std::string ProtocolText(uint8_t protocol) {
   return protocol == 17 ? "UDP" : protocol == 132 ? "SCTP" : "TCP";
 }
 
-std::string Peer(const RemedySide& peer, const std::string& own_namespace) {
+std::string PeerYaml(const RemedySide& peer, const std::string& own_namespace) {
   if (!peer.is_pod) {
     return absl::StrCat("        - ipBlock:\n            cidr: ", IpPrefix::Host(peer.address).ToString(),
                         "\n");
@@ -66,7 +66,7 @@ std::string RemedyYaml(const RemedyRequest& request) {
       request.ingress ? "from-" : "to-", ShortName(peer), "\n  namespace: ", subject.namespace_name,
       "\nspec:\n  podSelector:", Selector(subject.labels, "    "), "  policyTypes: [",
       request.ingress ? "Ingress" : "Egress", "]\n  ", request.ingress ? "ingress" : "egress", ":\n    - ",
-      request.ingress ? "from" : "to", ":\n", Peer(peer, subject.namespace_name));
+      request.ingress ? "from" : "to", ":\n", PeerYaml(peer, subject.namespace_name));
   if (request.port != 0) {
     absl::StrAppend(&text, "      ports:\n        - protocol: ", ProtocolText(request.protocol),
                     "\n          port: ", request.port, "\n");

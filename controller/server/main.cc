@@ -21,6 +21,7 @@
 #include "base/http_server.h"
 #include "base/status_macros.h"
 #include "base/unique_fd.h"
+#include "controller/events/reporter.h"
 #include "controller/identity/cluster_identity.h"
 #include "controller/server/await_uninstall.h"
 #include "controller/server/monitoring.h"
@@ -51,6 +52,7 @@ struct Options {
   bool socket_balancing = true;
   uint32_t vxlan_vni = 1;
   uint16_t vxlan_port = 8472;
+  bool events = true;
   std::string log_level = "info";
 };
 
@@ -165,6 +167,12 @@ void DeclareOptions(CLI::App* app, Options* options) {
   app->add_option("--health-listen", options->health_listen,
                   "HTTP for /healthz, /readyz and /metrics, such as 127.0.0.1:9965; none without it")
       ->type_name("ADDRESS:PORT");
+  app->add_option(
+         "--events", options->events,
+         "write what is refused, cannot be held or is served by nobody as Events of the objects; not "
+         "with --manifests")
+      ->type_name("BOOL")
+      ->capture_default_str();
   app->add_option("--routing", options->routing, "how pods' packets travel between nodes")
       ->check(CLI::IsMember({"direct", "vxlan"}))
       ->capture_default_str();
@@ -245,6 +253,28 @@ absl::StatusOr<Certificates> OpenCertificates(const Options& options, EventLoop*
   return certificates;
 }
 
+// What is said of objects at the API server.
+struct Events {
+  std::unique_ptr<kube::ApiClient> api;
+  std::unique_ptr<EventReporter> reporter;  // none: nothing is said
+};
+
+absl::StatusOr<Events> OpenEvents(const Options& options, const Controller& controller, EventLoop* loop) {
+  Events events;
+  if (!options.events || !options.manifests.empty()) return events;
+  ASSIGN_OR_RETURN(kube::ApiAccess access, kube::OpenAccess(options.kubeconfig, options.api_servers));
+  ASSIGN_OR_RETURN(events.api, kube::ApiClient::Start(std::move(access), loop));
+  char host[256] = "fairlead-controller";
+  ::gethostname(host, sizeof(host) - 1);
+  events.reporter = std::make_unique<EventReporter>(
+      &controller,
+      [api = events.api.get()](kube::ApiRequest request, kube::ApiClient::Done done) {
+        api->Call(std::move(request), std::move(done));
+      },
+      host, &SystemClock(), loop);
+  return events;
+}
+
 absl::StatusOr<Listening> ListeningFrom(const Options& options, const Certificates& certificates) {
   Listening listening{.addresses = options.listen};
   if (certificates.identity != nullptr) {
@@ -288,6 +318,7 @@ absl::Status Serve(const Options& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Controller> controller, OpenController(options, settings, loop.get()));
 
   ASSIGN_OR_RETURN(const Certificates certificates, OpenCertificates(options, loop.get()));
+  ASSIGN_OR_RETURN(const Events events, OpenEvents(options, *controller, loop.get()));
   ASSIGN_OR_RETURN(const Listening listening, ListeningFrom(options, certificates));
   Monitored monitored{.controller = controller.get(), .identity = certificates.identity.get()};
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> health, ServeHealth(options, loop.get(), &monitored));

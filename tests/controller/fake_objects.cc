@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "kube/json.h"
 
 namespace fairlead::controller {
 
@@ -29,6 +30,13 @@ void FakeObjects::AnswerAll() {
 const nlohmann::json* FakeObjects::Find(const std::string& path) const {
   auto at = objects_.find(path);
   return at == objects_.end() ? nullptr : &at->second;
+}
+
+std::vector<nlohmann::json> FakeObjects::Under(const std::string& path) const {
+  std::vector<nlohmann::json> found;
+  for (auto at = objects_.lower_bound(path); at != objects_.end() && absl::StartsWith(at->first, path); ++at)
+    found.push_back(at->second);
+  return found;
 }
 
 void FakeObjects::SetField(const std::string& path, const nlohmann::json::json_pointer& field,
@@ -78,9 +86,9 @@ absl::StatusOr<nlohmann::json> FakeObjects::Create(const kube::ApiRequest& reque
 
 absl::StatusOr<nlohmann::json> FakeObjects::Patch(const kube::ApiRequest& request) {
   nlohmann::json& object = objects_[request.path];
-  if (object["metadata"]["resourceVersion"] != request.body["metadata"]["resourceVersion"]) {
+  const std::string version = kube::TextField(request.body, {"metadata", "resourceVersion"});
+  if (!version.empty() && object["metadata"]["resourceVersion"] != version)
     return absl::AbortedError(request.path);
-  }
   ++writes_;
   object.merge_patch(request.body);
   object["metadata"]["resourceVersion"] = absl::StrCat(++version_);

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "kube/api_client.h"
@@ -26,6 +27,8 @@ class FakeObjects {
 
   // nullptr: there is none. "/api/v1/namespaces/NS/secrets/NAME"
   const nlohmann::json* Find(const std::string& path) const;
+  // All whose path begins so.
+  std::vector<nlohmann::json> Under(const std::string& path) const;
   void Delete(const std::string& path) { objects_.erase(path); }
   void SetField(const std::string& path, const nlohmann::json::json_pointer& field,
                 const nlohmann::json& value);
