@@ -118,7 +118,7 @@ bool HasIpv6(const PreparedLink& link) {
 absl::StatusOr<WiredPod> Wire(int pod_netns_fd, const std::string& if_name, const PreparedLink& link) {
   ASSIGN_OR_RETURN(Socket host, Socket::Open());
   ASSIGN_OR_RETURN(Socket pod, Socket::OpenIn(pod_netns_fd));
-  const absl::Status created = netlink::CreateVeth(host, {.name = link.host_interface,
+  absl::Status created = netlink::CreateVeth(host, {.name = link.host_interface,
                                                           .mac = link.host_mac,
                                                           .peer_name = if_name,
                                                           .peer_mac = link.mac,

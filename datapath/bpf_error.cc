@@ -29,7 +29,7 @@ int Print(enum libbpf_print_level level, const char* format, va_list arguments) 
 }  // namespace
 
 absl::Status BpfError(int error, absl::string_view context) {
-  const absl::Status status = ErrnoError(error, context);
+  absl::Status status = ErrnoError(error, context);
   if (error == E2BIG || error == ENOSPC || error == ENOMEM) {
     return absl::ResourceExhaustedError(status.message());
   }

@@ -28,7 +28,7 @@ class Clsact : public HookStrategy {
 
   absl::Status Detach(const DeviceHook& hook) override {
     ASSIGN_OR_RETURN(netlink::Socket * socket, Socket());
-    const absl::Status detached = netlink::DeleteFilter(*socket, PointOf(hook), kOurs);
+    absl::Status detached = netlink::DeleteFilter(*socket, PointOf(hook), kOurs);
     if (absl::IsNotFound(detached) || absl::IsInvalidArgument(detached)) return absl::OkStatus();
     return detached;
   }

@@ -90,7 +90,7 @@ absl::StatusOr<Explanation> FakeDatapath::Explain(const ExplainRequest&) const {
 }
 
 std::vector<MapUsage> FakeDatapath::Maps() const {
-  return {{"endpoint", applied.endpoints.size(), 1024, 1024 * 68}, ConnectionTable()};
+  return {{"endpoint", applied.endpoints.size(), 1024, uint64_t{1024} * 68}, ConnectionTable()};
 }
 
 std::vector<AttachedProgram> FakeDatapath::Programs() const {

@@ -51,7 +51,7 @@ absl::StatusOr<Generation> GenerationStore::Adopt(uint32_t index) {
   if (!rule_spans_.Adopt(value.rule_base, value.rule_count)) return broken("its rules overlap another's");
   std::vector<uint32_t> adopted;
   auto adopt_row = [&](uint32_t offset) {
-    const absl::Status status = rows_.Adopt(offset, value.summary_count);
+    absl::Status status = rows_.Adopt(offset, value.summary_count);
     if (status.ok()) adopted.push_back(offset);
     return status;
   };
@@ -152,7 +152,7 @@ absl::Status GenerationStore::AddClass(Generation& generation, uint32_t class_id
   if (rows_.At(held) == row) return absl::OkStatus();
   if (rows_.At(generation.value.any_peer_row) == row) return RemoveClass(generation, class_id);
   ASSIGN_OR_RETURN(const uint32_t offset, rows_.Acquire(row));
-  const absl::Status written = class_rows_.Set({generation.index, class_id}, offset);
+  absl::Status written = class_rows_.Set({generation.index, class_id}, offset);
   if (!written.ok()) {
     rows_.Release(offset);
     return written;
@@ -173,6 +173,7 @@ absl::Status GenerationStore::RemoveClass(Generation& generation, uint32_t class
 
 std::vector<uint32_t> GenerationStore::Actions(const fl_policy_generation& value) const {
   std::vector<uint32_t> actions;
+  actions.reserve(value.rule_count);
   for (uint32_t i = 0; i < value.rule_count; ++i) actions.push_back(rules_.Get(value.rule_base + i).action);
   return actions;
 }

@@ -73,7 +73,7 @@ absl::Status NodeSockets::EndOrphans() const {
       if (orphans.contains({end.cookie, end.peer, end.peer_port})) ends.push_back(end);
     }));
     for (const netlink::InetSocket& end : ends) {
-      const absl::Status ended = netlink::Destroy(socket, end);
+      absl::Status ended = netlink::Destroy(socket, end);
       if (!ended.ok() && !absl::IsNotFound(ended)) return ended;
     }
   }

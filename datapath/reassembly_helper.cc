@@ -83,7 +83,7 @@ absl::Status SendEverythingBack(uint32_t mtu) {
     RETURN_IF_ERROR(WriteSysctl(setting, "0"));
   }
   RETURN_IF_ERROR(WriteSysctl("net/ipv4/ip_forward", "1"));
-  const absl::Status v6 = WriteSysctl("net/ipv6/conf/all/forwarding", "1");
+  absl::Status v6 = WriteSysctl("net/ipv6/conf/all/forwarding", "1");
   if (!v6.ok() && !absl::IsNotFound(v6)) return v6;
   RETURN_IF_ERROR(netlink::ChangeLink(inside, link.ifindex, {.up = true, .mtu = mtu}));
   for (const bool v4 : {true, false}) {

@@ -31,7 +31,7 @@ absl::Status RouteTable::Set(netlink::Route route) {
 absl::Status RouteTable::Erase(const IpPrefix& destination) {
   auto held = held_.find(destination);
   if (held == held_.end()) return absl::OkStatus();
-  const absl::Status deleted = netlink::DeleteRoute(socket_, held->second);
+  absl::Status deleted = netlink::DeleteRoute(socket_, held->second);
   // It goes with its device, too.
   if (!deleted.ok() && !absl::IsNotFound(deleted)) return deleted;
   ++stats_.writes;

@@ -65,6 +65,7 @@ PlannedPort PlanPort(const Service& service, const ServicePort& port, const std:
 
 std::vector<PlannedPort> PlanService(const Service& service, const std::string& this_node) {
   std::vector<PlannedPort> plan;
+  plan.reserve(service.ports.size());
   for (const ServicePort& port : service.ports) plan.push_back(PlanPort(service, port, this_node));
   return plan;
 }

@@ -66,6 +66,7 @@ class Tcx : public HookStrategy {
       return BpfError(errno, absl::StrCat("ask what is attached to device with index ", ifindex));
     }
     std::vector<HookedProgram> programs;
+    programs.reserve(options.prog_cnt);
     for (uint32_t i = 0; i < options.prog_cnt; ++i) programs.push_back({ids[i], KernelProgramName(ids[i])});
     return programs;
   }

@@ -167,7 +167,7 @@ std::string Words(const fl_trace_step& step, const fl_trace& trace, const TraceN
 
 // The entry that decided, as bpftool would be asked for it.
 std::string EntryOf(const fl_trace_step& step) {
-  const std::string map = TraceMapName(step.map);
+  std::string map = TraceMapName(step.map);
   const std::string address = FromAbi(step.address).ToString();
   switch (step.map) {
     case FL_TRACE_MAP_NONE:

@@ -136,6 +136,7 @@ class IncrementalCompiler::State {
         record.trackers.push_back(&tracker);
       }
       std::vector<uint16_t> numbers;
+      numbers.reserve(tracker.pods_by_number.size());
       for (const auto& [number, pods] : tracker.pods_by_number) numbers.push_back(number);
       return numbers;
     };

@@ -70,7 +70,7 @@ class ConnectivityTest {
 
   // A pod that does not start says why in its events.
   absl::Status WaitForPods() const {
-    const absl::Status waited =
+    absl::Status waited =
         kubectl_
             .Output({"wait", "pods", "--all", "--namespace", site_.namespace_name, "--for=condition=Ready",
                      absl::StrFormat("--timeout=%ds", options_.timeout_s)},

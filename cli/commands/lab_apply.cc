@@ -85,8 +85,9 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
   RETURN_IF_ERROR(held);
   if (wait) {
     const double ms = static_cast<double>(SystemClock().MonotonicNs() - begin_ns) / 1e6;
-    std::cout << context.style().Paint(Tone::kFaint,
-                                       absl::StrFormat("in force on every node after %.0f ms", ms))
+    std::cout << context.style().Paint(
+                     Tone::kFaint, absl::StrFormat("in force on every node%s after %.0f ms",
+                                                   refused.empty() ? "" : ", but for what is refused,", ms))
               << "\n";
   }
   PrintRefused(plan, refused, context);

@@ -57,7 +57,8 @@ Settled LookWhetherSettled(const lab::Plan& plan) {
   for (const auto& agent : status->agents()) {
     if (!agent.connected()) continue;
     ++connected;
-    if (agent.acked_watermark() < status->watermark() && agent.errors().empty()) {
+    // Also one that refuses something: it is told the rest all the same.
+    if (agent.acked_watermark() < status->watermark()) {
       return {.waiting_for = absl::StrCat("the agent of ", agent.node())};
     }
   }

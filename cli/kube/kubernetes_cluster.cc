@@ -43,7 +43,7 @@ class Tunnels : public Connections {
                                  .name = name,
                                  .trouble =
                                      [pod, tunnel = tunnels_.back().get()] {
-                                       const std::string said = tunnel->LastError();
+                                       std::string said = tunnel->LastError();
                                        if (pod.trouble.empty() && said.empty())
                                          return absl::StrCat("pod ", pod.name, " runs, and does not answer");
                                        if (pod.trouble.empty()) return said;

@@ -35,7 +35,7 @@ std::string FindProgram(const std::string& name, const std::vector<std::string>&
   for (const std::string& entry : env) {
     if (!absl::StartsWith(entry, "PATH=")) continue;
     for (const absl::string_view folder : absl::StrSplit(entry.substr(5), ':')) {
-      const std::string path = absl::StrCat(folder, "/", name);
+      std::string path = absl::StrCat(folder, "/", name);
       if (::access(path.c_str(), X_OK) == 0) return path;
     }
   }

@@ -51,7 +51,7 @@ absl::StatusOr<Server> Server::Open(const std::vector<Listen>& listens, const st
   Server server(host);
   if (!server.epoll_.valid()) return ErrnoError(errno, "open epoll");
   for (const Listen& listen : listens) {
-    const absl::Status status = server.AddListener(listen);
+    absl::Status status = server.AddListener(listen);
     if (absl::IsUnimplemented(status)) {
       server.left_out_.push_back(
           absl::StrCat(ToString(listen.protocol), ":", listen.port, ": ", status.message()));

@@ -135,7 +135,7 @@ std::string TroubleOf(const json& pod) {
       std::string said = kube::TextField(container, {where, "terminated", "message"});
       if (!said.empty()) return std::string(absl::StripTrailingAsciiWhitespace(said));
     }
-    const std::string waits = kube::TextField(container, {"state", "waiting", "reason"});
+    std::string waits = kube::TextField(container, {"state", "waiting", "reason"});
     if (!waits.empty()) return waits;
     if (kube::FindField(container, {"state", "running"}) != nullptr) return "at work";
   }
