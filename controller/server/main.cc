@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -266,12 +267,13 @@ absl::StatusOr<Events> OpenEvents(const Options& options, const Controller& cont
   ASSIGN_OR_RETURN(events.api, kube::ApiClient::Start(std::move(access), loop));
   char host[256] = "fairlead-controller";
   ::gethostname(host, sizeof(host) - 1);
+  const char* pod = std::getenv("POD_NAME");
   events.reporter = std::make_unique<EventReporter>(
       &controller,
       [api = events.api.get()](kube::ApiRequest request, kube::ApiClient::Done done) {
         api->Call(std::move(request), std::move(done));
       },
-      host, &SystemClock(), loop);
+      pod != nullptr ? pod : host, &SystemClock(), loop);
   return events;
 }
 

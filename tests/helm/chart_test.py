@@ -203,6 +203,12 @@ class Rendered(unittest.TestCase):
             command = program_of(render(f"ipFamilies={families}"), "Deployment", "fairlead-controller")
             self.assertIn("--listen=[::]:9443", command)
 
+    def test_events_need_their_rights_only_where_they_are_written(self):
+        for documents, written in ((self.default, True), (render("events=false"), False)):
+            self.assertIn(f"--events={str(written).lower()}", program_of(documents, "Deployment", "fairlead-controller"))
+            rules = find(documents, "ClusterRole", "fairlead-controller")["rules"]
+            self.assertEqual(any("events" in rule["resources"] for rule in rules), written)
+
     def test_large_numbers_stay_numbers(self):
         command = program_of(render("agent.maxConnections=4194304"), "DaemonSet", "fairlead-agent")
         self.assertIn("--max-connections=4194304", command)
