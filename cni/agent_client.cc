@@ -15,7 +15,7 @@
 namespace fairlead::cni {
 namespace {
 
-constexpr size_t kMaxLine = 64 * 1024;
+constexpr size_t kMaxLine = 64 << 10;
 
 absl::Status Gone(absl::string_view what) {
   return absl::UnavailableError(absl::StrCat("talk to the node's agent: ", what));

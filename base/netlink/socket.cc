@@ -14,7 +14,7 @@
 namespace fairlead::netlink {
 namespace {
 
-constexpr size_t kBufferSize = 64 * 1024;
+constexpr size_t kBufferSize = 64 << 10;
 
 // The kernel's explanation, appended to an error message when the request asked for it.
 std::string ExtendedAck(const nlmsghdr* reply, const nlmsgerr* error) {

@@ -20,7 +20,7 @@ json LabelsOf(const std::string& node, const std::vector<Document>& users) {
         labels[label.first.Scalar()] = label.second.Scalar();
       }
     } catch (const YAML::Exception&) {
-      // It had a name a moment ago; labels that cannot be read are left out.
+      continue;  // it had a name a moment ago; labels that cannot be read are left out
     }
   }
   return labels;

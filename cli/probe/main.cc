@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -274,6 +275,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace fairlead::probe
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   return fairlead::probe::Main(argc, argv);
+} catch (const std::exception& error) {
+  std::cerr << "fairlead-probe: " << error.what() << "\n";
+  return 1;
 }

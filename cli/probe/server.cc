@@ -15,7 +15,7 @@
 namespace fairlead::probe {
 namespace {
 
-constexpr size_t kMaxLine = 64 * 1024;
+constexpr size_t kMaxLine = 64 << 10;
 
 bool IsHttpRequest(const std::string& line) {
   return absl::EndsWith(line, "HTTP/1.1") || absl::EndsWith(line, "HTTP/1.0");

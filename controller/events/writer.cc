@@ -71,7 +71,7 @@ void EventWriter::Create(const EventWrite& write, const nlohmann::json& object) 
                           {"count", write.count}};
   if (!fact.object.namespace_name.empty()) event["involvedObject"]["namespace"] = fact.object.namespace_name;
   Call({.method = "POST", .path = path, .body = std::move(event)},
-       [this, write, at = absl::StrCat(path, "/", name)](absl::StatusOr<nlohmann::json> done) {
+       [this, write, at = absl::StrCat(path, "/", name)](const absl::StatusOr<nlohmann::json>& done) {
          if (absl::IsAlreadyExists(done.status()) || absl::IsAborted(done.status())) {
            Repeat(write, at);
          } else if (!done.ok()) {
@@ -87,7 +87,7 @@ void EventWriter::Repeat(const EventWrite& write, const std::string& path) {
         .path = path,
         .body = {{"count", write.count}, {"lastTimestamp", Now()}},
         .content_type = kube::kMergePatch},
-       [this, write](absl::StatusOr<nlohmann::json> done) {
+       [this, write](const absl::StatusOr<nlohmann::json>& done) {
          if (!done.ok()) OnFailure(write, done.status());
        });
 }

@@ -23,7 +23,7 @@ ClusterIdentity::ClusterIdentity(kube::ApiCall call, const std::string& namespac
       loop_(loop),
       tls_(std::move(tls)),
       keeper_(call, namespace_name, clock),
-      signer_(call, namespace_name, clock) {}
+      signer_(std::move(call), namespace_name, clock) {}
 
 ClusterIdentity::~ClusterIdentity() {
   loop_->Cancel(timer_);

@@ -76,7 +76,7 @@ class Wait {
   }
 
   void LookAgain(const std::string& state) {
-    if (state != state_) std::cout << state << std::endl;
+    if (state != state_) std::cout << state << "\n" << std::flush;
     state_ = state;
     if (SystemClock().MonotonicNs() < deadline_ns_) {
       loop_->After(kLookAgain, [this] { Look(); });
@@ -96,7 +96,7 @@ class Wait {
     api_->Call(
         {.method = "DELETE",
          .path = absl::StrCat("/api/v1/namespaces/", command_.namespace_name, "/", kind, "/fairlead-ca")},
-        [this, kinds, kind](absl::StatusOr<json> deleted) {
+        [this, kinds, kind](const absl::StatusOr<json>& deleted) {
           if (!deleted.ok() && !absl::IsNotFound(deleted.status()))
             return End(WrapError(deleted.status(), absl::StrCat("delete ", kind, " fairlead-ca")));
           Remove(kinds);

@@ -123,7 +123,7 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
 
   void WriteQueued() {
     if (writing_ || finished_ || !queued_) return;
-    outgoing_ = std::move(*queued_);
+    outgoing_.Swap(&*queued_);
     queued_.reset();
     writing_ = true;
     StartWrite(&outgoing_);
