@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -158,6 +159,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace fairlead::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   return fairlead::bench::Main(argc, argv);
+} catch (const std::exception& error) {
+  std::cerr << "fairlead-exec: " << error.what() << "\n";
+  return 1;
 }

@@ -8,6 +8,8 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <exception>
+#include <iostream>
 #include <memory>
 #include <string>
 
@@ -61,7 +63,7 @@ absl::Status Run(const std::string& netns, const std::string& left, const std::s
 }  // namespace
 }  // namespace fairlead::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   std::string netns, left, right;
   CLI::App app("Join two pods by an empty redirect_peer program");
   app.add_option("--netns", netns, "path of the namespace that has the devices");
@@ -72,5 +74,8 @@ int main(int argc, char** argv) {
   const absl::Status status = fairlead::bench::Run(netns, left, right);
   if (status.ok()) return 0;
   fprintf(stderr, "fairlead-floor: %s\n", std::string(status.message()).c_str());
+  return 1;
+} catch (const std::exception& error) {
+  std::cerr << "fairlead-floor: " << error.what() << "\n";
   return 1;
 }

@@ -9,6 +9,8 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <exception>
+#include <iostream>
 #include <string>
 
 #include "base/status_macros.h"
@@ -119,6 +121,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace fairlead::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   return fairlead::bench::Main(argc, argv);
+} catch (const std::exception& error) {
+  std::cerr << "fairlead-load: " << error.what() << "\n";
+  return 1;
 }

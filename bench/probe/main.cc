@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <cinttypes>
 #include <cstdio>
+#include <exception>
+#include <iostream>
 #include <string>
 
 #include "base/status_macros.h"
@@ -50,6 +52,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace fairlead::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   return fairlead::bench::Main(argc, argv);
+} catch (const std::exception& error) {
+  std::cerr << "fairlead-prober: " << error.what() << "\n";
+  return 1;
 }

@@ -6,6 +6,8 @@
 //   fairlead-program-cost denied --port 5001 ...
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -105,6 +107,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace fairlead::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   return fairlead::bench::Main(argc, argv);
+} catch (const std::exception& error) {
+  std::cerr << "fairlead-program-cost: " << error.what() << "\n";
+  return 1;
 }

@@ -30,7 +30,7 @@ absl::StatusOr<UniqueFd> ConnectTo(const std::string& path) {
 
 // Until `from` ends or `to` takes no more.
 void Copy(int from, int to) {
-  std::array<char, 32 * 1024> buffer;
+  std::array<char, 32 << 10> buffer;
   while (true) {
     const ssize_t got = ::read(from, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
