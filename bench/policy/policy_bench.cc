@@ -24,7 +24,7 @@ double HeapMegabytes() {
 void BM_WholeCompile(benchmark::State& state) {
   const Cluster cluster = LargeCluster(static_cast<int>(state.range(0)));
   double megabytes = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const double before = HeapMegabytes();
     IncrementalCompiler compiler;
     compiler.Load(cluster);
@@ -54,7 +54,7 @@ void BM_PodChange(benchmark::State& state) {
   compiler.CommitSilently();
   std::mt19937 random(1);
   std::vector<double> microseconds;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const int number = static_cast<int>(random() % pods);
     const Pod pod = PodOf(number, static_cast<int>(random() % 10));
     const bool remove = random() % 4 == 0;
