@@ -119,11 +119,11 @@ absl::StatusOr<WiredPod> Wire(int pod_netns_fd, const std::string& if_name, cons
   ASSIGN_OR_RETURN(Socket host, Socket::Open());
   ASSIGN_OR_RETURN(Socket pod, Socket::OpenIn(pod_netns_fd));
   absl::Status created = netlink::CreateVeth(host, {.name = link.host_interface,
-                                                          .mac = link.host_mac,
-                                                          .peer_name = if_name,
-                                                          .peer_mac = link.mac,
-                                                          .peer_netns_fd = pod_netns_fd,
-                                                          .mtu = link.mtu});
+                                                    .mac = link.host_mac,
+                                                    .peer_name = if_name,
+                                                    .peer_mac = link.mac,
+                                                    .peer_netns_fd = pod_netns_fd,
+                                                    .mtu = link.mtu});
   const bool take_over = link.existing && absl::IsAlreadyExists(created);
   if (!created.ok() && !take_over) return created;
   // From here on a failure takes the pair away again; a kill leaves that to the agent.

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
 #include <thread>
 
 #include "absl/strings/str_split.h"
@@ -41,14 +43,23 @@ class PolicyTest : public testing::Test {
   void TearDown() override {
     if (!applied_.empty()) lab_->Delete(applied_);
   }
-  // Packets flow on a connection to the port.
-  static bool Flows(int port) {
+  // Source ports of connections to the port on which packets flow, or have flowed.
+  static std::set<int> Flowing(int port) {
+    std::set<int> sources;
     const std::string out = lab_->Fairlead({"conntrack", "--port", std::to_string(port), "-o", "json"}).out;
     for (const auto line : absl::StrSplit(out, '\n', absl::SkipEmpty())) {
       const auto entry = nlohmann::json::parse(line.begin(), line.end());
-      if (entry["state"] == "established" && entry["packets"].get<int>() > 20) return true;
+      if (entry["state"] == "established" && entry["packets"].get<int>() > 20)
+        sources.insert(entry["sourcePort"].get<int>());
     }
-    return false;
+    return sources;
+  }
+  // Waits for one that is not among `before`: connections are remembered after their end.
+  static bool NewOneFlows(int port, const std::set<int>& before) {
+    return Eventually([&] {
+      const std::set<int> now = Flowing(port);
+      return !std::includes(before.begin(), before.end(), now.begin(), now.end());
+    });
   }
   void Apply(const std::string& manifests) {
     applied_ += manifests;
@@ -154,12 +165,13 @@ TEST_F(PolicyTest, APodReachesItselfWhateverPoliciesSay) {
 
 TEST_F(PolicyTest, AChangedPolicyEndsALiveConnection) {
   const std::string target = Lab::At(lab_->Address("pod", "a/db"), 5432);
+  const std::set<int> before = Flowing(5432);
   nlohmann::json report;
   std::jthread stream([&] {
     report = lab_->ProbeJson(
         "b/web", {"stream", target, "--duration", "30", "--timeout-ms", "2000", "--interval-ms", "10"});
   });
-  ASSERT_TRUE(Eventually([] { return Flows(5432); }));
+  ASSERT_TRUE(NewOneFlows(5432, before));
   Apply(Policy("a", "db", "  podSelector: {matchLabels: {app: db}}\n"));
   stream.join();
   EXPECT_EQ(report.value("end", ""), "timeout");
@@ -171,12 +183,13 @@ TEST_F(PolicyTest, AChangedLabelEndsALiveConnection) {
                "  podSelector: {matchLabels: {app: db}}\n"
                "  ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}]}]\n"));
   const std::string target = Lab::At(lab_->Address("pod", "a/db"), 5432);
+  const std::set<int> before = Flowing(5432);
   nlohmann::json report;
   std::jthread stream([&] {
     report = lab_->ProbeJson(
         "b/web", {"stream", target, "--duration", "30", "--timeout-ms", "2000", "--interval-ms", "10"});
   });
-  ASSERT_TRUE(Eventually([] { return Flows(5432); }));
+  ASSERT_TRUE(NewOneFlows(5432, before));
   lab_->Apply(Pod("b", "web", "node-2", "app: other", kHttp));
   stream.join();
   EXPECT_EQ(report.value("end", ""), "timeout");
