@@ -12,19 +12,33 @@
 
 namespace fairlead::cli {
 
-// `ask(client)` returns a StatusOr<Reply>; all are asked at once. Those that fail are named on stderr and
-// count in `failed`.
+// `ask(client)` returns a StatusOr<Reply>; all are asked at once, and the answers are in their order.
+template <typename Reply, typename Ask>
+std::vector<absl::StatusOr<Reply>> AskAtOnce(const std::vector<const NodeAgent*>& agents, const Ask& ask) {
+  std::vector<std::future<absl::StatusOr<Reply>>> answers;
+  for (const NodeAgent* agent : agents) {
+    answers.push_back(std::async(std::launch::async, [&ask, agent] { return ask(agent->client); }));
+  }
+  std::vector<absl::StatusOr<Reply>> replies;
+  for (auto& answer : answers) replies.push_back(answer.get());
+  return replies;
+}
+
+inline std::vector<const NodeAgent*> PointersTo(const std::vector<NodeAgent>& agents) {
+  std::vector<const NodeAgent*> pointers;
+  for (const NodeAgent& agent : agents) pointers.push_back(&agent);
+  return pointers;
+}
+
+// Likewise; those that fail are named on stderr and count in `failed`.
 template <typename Reply, typename Ask>
 std::vector<std::pair<std::string, Reply>> AskAll(const std::vector<NodeAgent>& agents,
                                                   const Context& context, const Ask& ask, int& failed) {
-  std::vector<std::future<absl::StatusOr<Reply>>> answers;
-  for (const NodeAgent& agent : agents) {
-    answers.push_back(std::async(std::launch::async, [&ask, &agent] { return ask(agent.client); }));
-  }
+  std::vector<absl::StatusOr<Reply>> answers = AskAtOnce<Reply>(PointersTo(agents), ask);
   std::vector<std::pair<std::string, Reply>> replies;
   for (size_t i = 0; i < agents.size(); ++i) {
     const NodeAgent& agent = agents[i];
-    absl::StatusOr<Reply> reply = answers[i].get();
+    absl::StatusOr<Reply>& reply = answers[i];
     if (reply.ok()) {
       replies.emplace_back(agent.node, *std::move(reply));
     } else {

@@ -8,7 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
-#include "cli/cluster.h"
+#include "cli/commands/ask_nodes.h"
 #include "cli/commands/command.h"
 #include "cli/wait/realised.h"
 #include "cli/wait/wait_object.h"
@@ -16,6 +16,7 @@
 namespace fairlead::cli {
 namespace {
 
+using introspect::v1::PoliciesReply;
 using introspect::v1::RealisedNode;
 using introspect::v1::RealisedReply;
 using introspect::v1::RealisedRequest;
@@ -78,8 +79,9 @@ class Wait {
     std::vector<RealisedReply> replies;
     absl::Status trouble = absl::InvalidArgumentError(
         "only a controller knows whom an object concerns; name it with --controller");
-    for (const NodeAgent& controller : cluster_.controllers) {
-      auto reply = controller.client.Realised(request);
+    for (auto& reply : AskAtOnce<RealisedReply>(PointersTo(cluster_.controllers), [&](const auto& client) {
+           return client.Realised(request);
+         })) {
       if (reply.ok()) {
         replies.push_back(*std::move(reply));
       } else {
@@ -106,10 +108,18 @@ class Wait {
 
   // What the agents find in the kernel now has the last word.
   void AskAgents() {
+    std::vector<const NodeAgent*> agents;
+    std::vector<RealisedNode*> nodes;  // of these agents
     for (RealisedNode& node : state_.nodes) {
       const NodeAgent* agent = cluster_.Find(node.node());
       if (agent == nullptr) continue;
-      const auto reply = agent->client.Policies();
+      agents.push_back(agent);
+      nodes.push_back(&node);
+    }
+    const auto replies =
+        AskAtOnce<PoliciesReply>(agents, [](const IntrospectClient& client) { return client.Policies(); });
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      const auto& reply = replies[i];
       std::string missing = reply.ok() ? "" : absl::StrCat("its agent: ", reply.status().message());
       if (reply.ok()) {
         for (const auto& policy : reply->policies()) {
@@ -118,8 +128,8 @@ class Wait {
         }
       }
       if (missing.empty()) continue;
-      node.set_state(RealisedNode::LATE);
-      node.set_message(missing);
+      nodes[i]->set_state(RealisedNode::LATE);
+      nodes[i]->set_message(missing);
     }
   }
 
