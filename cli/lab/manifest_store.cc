@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 bool IsClusterScoped(const std::string& kind) {
-  return kind == "node" || kind == "namespace" || kind == "clusternetworkpolicy";
+  return kind == "node" || kind == "namespace" || kind == "clusternetworkpolicy" || kind == "fairleadconfig";
 }
 
 void Identify(Document& document) {

@@ -28,11 +28,12 @@ const std::map<std::string, ReadKind>& ReadKinds() {
       {"DaemonSet", {"apps/v1", false}},
       {"EndpointSlice", {"discovery.k8s.io/v1", false}},
       {"NetworkPolicy", {"networking.k8s.io/v1", false}},
+      {"FairleadConfig", {"fairlead.io/v1alpha1", true}},
   };
   return *kinds;
 }
 
-// Kinds of Kubernetes' own groups that change nothing for the network, or belong to other programs.
+// Kinds of Kubernetes' own groups and ours that change nothing for the network, or belong to other programs.
 const std::set<std::string>& OtherKinds() {
   static const auto* kinds = new std::set<std::string>{"APIService",
                                                        "Binding",
@@ -51,6 +52,9 @@ const std::set<std::string>& OtherKinds() {
                                                        "DeviceClass",
                                                        "Endpoints",
                                                        "Event",
+                                                       "FairleadEndpoint",
+                                                       "FairleadNode",
+                                                       "FairleadRealisation",
                                                        "FlowSchema",
                                                        "HorizontalPodAutoscaler",
                                                        "Ingress",
@@ -92,8 +96,9 @@ std::string GroupOf(const std::string& api_version) {
   return slash == std::string::npos ? "" : api_version.substr(0, slash);
 }
 
-bool IsKubernetesGroup(const std::string& group) {
-  return !absl::StrContains(group, ".") || absl::EndsWith(group, ".k8s.io");
+// All of whose kinds are known here.
+bool IsKnownGroup(const std::string& group) {
+  return !absl::StrContains(group, ".") || absl::EndsWith(group, ".k8s.io") || group == "fairlead.io";
 }
 
 }  // namespace
@@ -110,7 +115,7 @@ KindVerdict JudgeKind(const std::string& api_version, const std::string& kind) {
             absl::StrCat("apiVersion: must be ", read->second.api_version, " for a ", kind, ", is \"",
                          api_version, "\"")};
   }
-  if (!IsKubernetesGroup(GroupOf(api_version)) || OtherKinds().count(kind) > 0) {
+  if (!IsKnownGroup(GroupOf(api_version)) || OtherKinds().count(kind) > 0) {
     return {KindVerdict::Decision::kIgnore, false, ""};
   }
   std::set<std::string> words = OtherKinds();

@@ -1,5 +1,5 @@
-// The kinds of the Kubernetes API: those that the controller reads, and those that it knows to pass
-// over. A kind of one of Kubernetes' own groups that is neither is refused as a misspelling.
+// The kinds of the Kubernetes API and our own: those that the controller reads, and those that it knows to
+// pass over. A kind of one of Kubernetes' own groups, or ours, that is neither is refused as a misspelling.
 #pragma once
 
 #include <string>

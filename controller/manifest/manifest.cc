@@ -35,6 +35,7 @@ ObjectBody ReadBody(Fields& object, const std::string& kind, const Metadata& met
   if (kind == "Service") return ReadService(object, metadata, problems);
   if (kind == "EndpointSlice") return ReadEndpointSlice(object, metadata, problems);
   if (kind == "NetworkPolicy") return ReadNetworkPolicy(object, metadata, problems);
+  if (kind == kConfigKind) return ReadConfig(object, metadata, problems);
   return ReadWorkload(object, kind, metadata, problems);
 }
 

@@ -168,8 +168,21 @@ struct EndpointSliceObject {
   bool operator==(const EndpointSliceObject&) const = default;
 };
 
+// The one FairleadConfig: settings of the cluster's network. What it does not say is as the controller was
+// started.
+struct ConfigObject {
+  std::optional<bool> masquerade;
+  std::optional<std::vector<IpPrefix>> native_cidrs;
+  std::optional<bool> socket_balancing;
+  std::optional<std::vector<IpPrefix>> service_cidrs;  // at most one a family
+
+  bool operator==(const ConfigObject&) const = default;
+};
+inline constexpr char kConfigKind[] = "FairleadConfig";
+inline constexpr char kConfigName[] = "fairlead";  // of any other name there is none
+
 using ObjectBody = std::variant<NamespaceObject, NodeObject, PodObject, WorkloadObject, ServiceObject,
-                                EndpointSliceObject, policy::NetworkPolicy>;
+                                EndpointSliceObject, policy::NetworkPolicy, ConfigObject>;
 
 struct Object {
   ObjectKey key;

@@ -30,6 +30,7 @@ WorkloadObject ReadWorkload(Fields& object, const std::string& kind, const Metad
 ServiceObject ReadService(Fields& object, const Metadata& metadata, Problems* problems);
 EndpointSliceObject ReadEndpointSlice(Fields& object, const Metadata& metadata, Problems* problems);
 policy::NetworkPolicy ReadNetworkPolicy(Fields& object, const Metadata& metadata, Problems* problems);
+ConfigObject ReadConfig(Fields& object, const Metadata& metadata, Problems* problems);
 
 // Shared pieces.
 PodSpec ReadPodSpec(const At& at, Problems* problems);

@@ -18,13 +18,14 @@ void ResolveNamespaces(const std::map<ObjectKey, Object>& objects, Cluster* clus
 
 }  // namespace
 
-Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
+Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const ClusterSettings& started_with,
                        const Cluster* before) {
   Cluster cluster;
   ResolveNodes(objects, before, &cluster);
+  ResolveSettings(objects, started_with, &cluster);
   ResolveNamespaces(objects, &cluster);
-  ResolvePods(objects, settings, &cluster);
-  ResolveServices(objects, settings, before, &cluster);
+  ResolvePods(objects, started_with, &cluster);
+  ResolveServices(objects, started_with, before, &cluster);
   for (const auto& [key, object] : objects) {
     if (const auto* policy = std::get_if<policy::NetworkPolicy>(&object.body)) {
       cluster.policies.emplace(absl::StrCat(key.namespace_name, "/", key.name), *policy);

@@ -45,23 +45,29 @@ struct ClusterService {
 };
 
 struct Cluster {
+  ClusterSettings settings;  // in force
   std::map<std::string, NodeObject> nodes;
   std::map<std::string, policy::Namespace> namespaces;
   std::map<std::string, ClusterPod> pods;          // by UID
   std::map<std::string, ClusterService> services;  // by "namespace/name"; without ExternalName
   std::map<std::string, policy::NetworkPolicy> policies;
   std::vector<Rejection> rejections;
+  std::vector<Rejection> remarks;     // on what is in force, but for something that cannot be
   std::vector<std::string> unplaced;  // pods "namespace/name" that no node takes, with the reason
 };
 
-// `before`, when given, is what this controller said last: Services keep what they were given then,
-// an object that newly contradicts another keeps its last good version, and of two that contradict
-// each other the one that was there first stays.
-Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
+// `started_with`: what a FairleadConfig does not say; and where Services get their addresses and ports from,
+// which are not to change live. `before`, when given, is what this controller said last: Services keep what
+// they were given then, an object that newly contradicts another keeps its last good version, and of two that
+// contradict each other the one that was there first stays.
+Cluster ResolveCluster(const std::map<ObjectKey, Object>& objects, const ClusterSettings& started_with,
                        const Cluster* before);
 
 // The steps, each in a file of its own.
 void ResolveNodes(const std::map<ObjectKey, Object>& objects, const Cluster* before, Cluster* cluster);
+// Needs the nodes.
+void ResolveSettings(const std::map<ObjectKey, Object>& objects, const ClusterSettings& started_with,
+                     Cluster* cluster);
 void ResolvePods(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
                  Cluster* cluster);
 void ResolveServices(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,

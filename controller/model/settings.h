@@ -1,4 +1,5 @@
-// What the controller was started with, as far as nodes and allocations depend on it.
+// Settings of the cluster, as far as nodes and allocations depend on them: as the controller was started, or
+// as they are in force.
 #pragma once
 
 #include <cstdint>

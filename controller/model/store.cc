@@ -55,7 +55,7 @@ std::vector<std::string> Store::RefusedAddresses() const {
 }
 
 Changes Store::SetObjects(const std::map<ObjectKey, Object>& objects) {
-  Cluster before = std::exchange(cluster_, ResolveCluster(objects, settings_, &cluster_));
+  Cluster before = std::exchange(cluster_, ResolveCluster(objects, started_with_, &cluster_));
   Changes changes;
   for (const auto& [name, node] : before.nodes) {
     if (cluster_.nodes.count(name) == 0) reported_.ForgetNode(name);
@@ -81,7 +81,7 @@ void Store::TakeNodes(std::set<ResourceId>* changed) {
   for (const auto& [name, node] : cluster_.nodes) {
     PutResource(MakeResource(name, NodeInfo{name, node.addresses, node.pod_cidrs}), &node_infos_, changed);
     // Find() gives a config to its own node only, wherever its change is announced.
-    PutResource(MakeResource(name, NodeConfig{name, node.pod_cidrs, settings_}), &configs_, changed);
+    PutResource(MakeResource(name, NodeConfig{name, node.pod_cidrs, cluster_.settings}), &configs_, changed);
   }
 }
 

@@ -20,7 +20,8 @@ namespace fairlead::controller {
 
 class Store {
  public:
-  explicit Store(ClusterSettings settings) : settings_(std::move(settings)) {}
+  // `started_with`: what holds where no FairleadConfig says something else.
+  explicit Store(ClusterSettings started_with) : started_with_(std::move(started_with)) {}
 
   Changes SetObjects(const std::map<ObjectKey, Object>& objects);
   // From an agent's Hello: everything that lives on the node.
@@ -53,7 +54,7 @@ class Store {
   // Addresses of these pods, by UID, may be others now.
   Changes TakeAddresses(const std::set<std::string>& pods);
 
-  ClusterSettings settings_;
+  ClusterSettings started_with_;
   Cluster cluster_;
   PodAddresses reported_;
   std::map<std::string, std::vector<IpAddress>> addresses_;  // by UID, as the views have them

@@ -74,6 +74,8 @@ std::vector<Rejection> Controller::Remarks() const {
       all.push_back({key.ToString(), {object.where.file, remark.line}, remark.message});
     }
   }
+  const std::vector<Rejection>& resolved = store_.cluster().remarks;
+  all.insert(all.end(), resolved.begin(), resolved.end());
   std::sort(all.begin(), all.end());
   return all;
 }

@@ -284,6 +284,62 @@ TEST(ApiServer, DecidesOnPlacesAddressesAndPorts) {
   EXPECT_EQ(cluster.services.at("default/one").families.size(), 1U);
 }
 
+std::vector<std::string> Texts(const std::vector<IpPrefix>& ranges) {
+  std::vector<std::string> texts;
+  texts.reserve(ranges.size());
+  for (const IpPrefix& range : ranges) texts.push_back(range.ToString());
+  return texts;
+}
+
+TEST(SettingsInForce, AreTheObjectsWhereItSaysSomething) {
+  ClusterSettings started = Settings();
+  started.masquerade = true;
+  started.native_cidrs = {*IpPrefix::Parse("10.0.0.0/8")};
+  const ClusterSettings without = Resolve(Nodes(1), started).settings;
+  EXPECT_TRUE(without.masquerade && without.socket_balancing);
+  EXPECT_THAT(Texts(without.native_cidrs), ElementsAre("10.0.0.0/8"));
+  const ClusterSettings some = Resolve(Nodes(1) + ConfigYaml("masquerade: false"), started).settings;
+  EXPECT_FALSE(some.masquerade);
+  EXPECT_TRUE(some.socket_balancing);
+  EXPECT_THAT(Texts(some.native_cidrs), ElementsAre("10.0.0.0/8"));
+  const ClusterSettings others =
+      Resolve(Nodes(1) + ConfigYaml("socketBalancing: false, nativeCIDRs: [], serviceCIDRs: [10.50.0.0/16]"),
+              started)
+          .settings;
+  EXPECT_TRUE(others.masquerade);
+  EXPECT_FALSE(others.socket_balancing);
+  EXPECT_THAT(others.native_cidrs, IsEmpty());
+  EXPECT_THAT(Texts(others.service_cidrs), ElementsAre("10.50.0.0/16"));
+}
+
+TEST(SettingsInForce, MoveNoServiceThatHasItsAddress) {
+  const std::string text = Nodes(1) + ServiceWith("a", "");
+  const Cluster before = Resolve(text);
+  const Cluster after = Resolve(text + ConfigYaml("serviceCIDRs: [10.50.0.0/16]"), Settings(), &before);
+  EXPECT_EQ(after.services.at("default/a").cluster_ips, before.services.at("default/a").cluster_ips);
+  EXPECT_THAT(after.rejections, IsEmpty());
+}
+
+// The narrowest range decides at a node: pods there would be cut off.
+TEST(SettingsInForce, RangesOfPodsAndServicesAreNoOthers) {
+  const Cluster cluster =
+      Resolve(Nodes(2) + ConfigYaml("nativeCIDRs: [10.244.2.0/25, 10.0.0.0/8, 10.50.0.0/16], serviceCIDRs: "
+                                    "[\"fd00:10:244:1::/64\", 10.50.0.0/16]"));
+  EXPECT_THAT(Texts(cluster.settings.native_cidrs), ElementsAre("10.0.0.0/8"));
+  EXPECT_THAT(Texts(cluster.settings.service_cidrs), ElementsAre("10.50.0.0/16"));
+  ASSERT_EQ(cluster.remarks.size(), 3U);
+  EXPECT_EQ(cluster.remarks[0].object, "FairleadConfig fairlead");
+  EXPECT_THAT(
+      cluster.remarks[0].message,
+      HasSubstr("spec.serviceCIDRs: fd00:10:244:1::/64 lies within fd00:10:244:1::/64, the pods of Node n1"));
+  EXPECT_THAT(cluster.remarks[1].message,
+              HasSubstr("spec.nativeCIDRs: 10.244.2.0/25 lies within 10.244.2.0/24"));
+  EXPECT_THAT(cluster.remarks[2].message, HasSubstr("spec.nativeCIDRs: 10.50.0.0/16 is the Services' range"));
+  ClusterSettings started = Settings();
+  started.native_cidrs = {*IpPrefix::Parse("10.244.1.0/24")};
+  EXPECT_THAT(Resolve(Nodes(1), started).settings.native_cidrs, IsEmpty());
+}
+
 TEST(NodePorts, GivenOnesAreCheckedAgainstRangeAndEachOther) {
   auto service = [](const std::string& name, int port) {
     return absl::StrCat("---\napiVersion: v1\nkind: Service\nmetadata: {name: ", name,

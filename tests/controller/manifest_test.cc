@@ -31,6 +31,7 @@ struct RefusedCase {
 #define SLICE                                                                          \
   "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e, labels: " \
   "{kubernetes.io/service-name: s}}\n"
+#define CONFIG "apiVersion: fairlead.io/v1alpha1\nkind: FairleadConfig\nmetadata: {name: fairlead}\nspec:\n"
 #define CONTAINERS "containers: [{name: c, image: i}]"
 
 // Ways in which a manifest can be wrong that the API server would refuse too.
@@ -234,6 +235,29 @@ const RefusedCase kRefused[] = {
     {"SelectorExistsValue",
      POLICY "  podSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}\n", "m.yaml:5",
      "values: must be absent or empty"},
+    {"ConfigOfAnotherName",
+     "apiVersion: fairlead.io/v1alpha1\nkind: FairleadConfig\nmetadata: {name: other}\n", "m.yaml:3",
+     "metadata.name: must be \"fairlead\", is \"other\""},
+    {"ConfigNamespace",
+     "apiVersion: fairlead.io/v1alpha1\nkind: FairleadConfig\nmetadata: {name: fairlead, namespace: a}\n",
+     "m.yaml:3", "belongs to the cluster"},
+    {"ConfigOldVersion", "apiVersion: fairlead.io/v1\nkind: FairleadConfig\nmetadata: {name: fairlead}\n",
+     "m.yaml:1", "must be fairlead.io/v1alpha1 for a FairleadConfig"},
+    {"ConfigMisspelt", "apiVersion: fairlead.io/v1alpha1\nkind: FairleadConfg\nmetadata: {name: fairlead}\n",
+     "m.yaml:1", "did you mean \"FairleadConfig\"?"},
+    {"ConfigUnknownField", CONFIG "  masquerad: true\n", "m.yaml:5",
+     "spec.masquerad: unknown field; did you mean \"masquerade\"?"},
+    {"ConfigWhatNeedsARestart", CONFIG "  routing: vxlan\n", "m.yaml:5", "spec.routing: unknown field"},
+    {"ConfigNoBool", CONFIG "  masquerade: \"true\"\n", "m.yaml:5", "spec.masquerade: must be true or false"},
+    {"ConfigBadRange", CONFIG "  nativeCIDRs: [10.0.0.0/8, 10.0.0.0]\n", "m.yaml:5",
+     "spec.nativeCIDRs[1]: must be a range"},
+    {"ConfigMappedRange", CONFIG "  nativeCIDRs: [\"::ffff:10.0.0.0/104\"]\n", "m.yaml:5",
+     "spec.nativeCIDRs[0]: must be a range"},
+    {"ConfigRangeTwice", CONFIG "  nativeCIDRs: [10.0.0.0/8, 10.1.2.3/8]\n", "m.yaml:5",
+     "spec.nativeCIDRs[1]: 10.0.0.0/8 is there twice"},
+    {"ConfigNoList", CONFIG "  nativeCIDRs: 10.0.0.0/8\n", "m.yaml:5", "spec.nativeCIDRs: must be a list"},
+    {"ConfigTwoOfAFamily", CONFIG "  serviceCIDRs: [10.96.0.0/16, 10.97.0.0/16]\n", "m.yaml:5",
+     "spec.serviceCIDRs: has two ranges of one family"},
     {"SelectorLabelsDirectly", POLICY "  podSelector: {app: web}\n", "m.yaml:5",
      "spec.podSelector.app: unknown field"},
 };
@@ -383,6 +407,31 @@ TEST(ServiceManifest, SaysWhatItAsksForAndDoesNotGet) {
   EXPECT_THAT(said, HasSubstr("5 spec.type: is LoadBalancer"));
   EXPECT_THAT(said, Not(HasSubstr("loadBalancerIP")));
   EXPECT_THAT(said, Not(HasSubstr("topologyKeys")));
+}
+
+TEST(ConfigManifest, TellsAbsentFromEmpty) {
+  auto config = Good<ConfigObject>(CONFIG "  nativeCIDRs: []\n  masquerade: false\n");
+  EXPECT_EQ(config.masquerade, false);
+  EXPECT_EQ(config.socket_balancing, std::nullopt);
+  ASSERT_TRUE(config.native_cidrs.has_value());
+  EXPECT_TRUE(config.native_cidrs->empty());
+  EXPECT_FALSE(config.service_cidrs.has_value());
+}
+
+TEST(ConfigManifest, HasABoundedNumberOfRanges) {
+  std::string many;
+  for (int i = 0; i < 257; ++i)
+    absl::StrAppend(&many, i == 0 ? "" : ", ", "10.", i / 256, ".", i % 256, ".0/24");
+  Manifest manifest = ReadManifest("m.yaml", absl::StrCat(CONFIG "  nativeCIDRs: [", many, "]\n"));
+  EXPECT_THAT(manifest.entries.at(0).rejections.at(0).message,
+              HasSubstr("spec.nativeCIDRs: has 257 ranges, at most 256 are allowed"));
+}
+
+TEST(ConfigManifest, OtherKindsOfOurGroupAreForPeople) {
+  Manifest manifest = ReadManifest(
+      "m.yaml",
+      "apiVersion: fairlead.io/v1alpha1\nkind: FairleadNode\nmetadata: {name: n1}\nstatus: {a: b}\n");
+  EXPECT_TRUE(manifest.entries.empty());
 }
 
 TEST(NamespaceManifest, CarriesTheLabelThatTheApiServerGives) {

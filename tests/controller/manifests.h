@@ -34,4 +34,11 @@ inline std::string PolicyYaml(const std::string& name, const std::string& to, co
                       "}}\n  ingress: [{from: [{podSelector: {matchLabels: {app: ", from, "}}}]}]\n");
 }
 
+// `spec`: "masquerade: true, ..."
+inline std::string ConfigYaml(const std::string& spec) {
+  return absl::StrCat(
+      "---\napiVersion: fairlead.io/v1alpha1\nkind: FairleadConfig\nmetadata: {name: fairlead}\nspec: {",
+      spec, "}\n");
+}
+
 }  // namespace fairlead::controller

@@ -255,6 +255,29 @@ TEST_F(SessionTest, ChangeThatWasTakenBackIsNotSent) {
   EXPECT_FALSE(session.NextPush(1));
 }
 
+TEST_F(SessionTest, SettingsThatChangeReachEveryNodeAndNothingElseDoes) {
+  const std::string text = Nodes() + PodYaml("p0", "n1") + ServiceYaml("s");
+  for (const char* node : {"n1", "n2"}) {
+    Session session(&store_, node, {}, 0);
+    Settle(session);
+    const std::string before = store_.Find(node, {ResourceKind::kNodeConfig, node})->version;
+    session.OnChanges(store_.SetObjects(ObjectsOf(text + ConfigYaml("masquerade: true"))));
+    const std::optional<Push> push = session.NextPush(2);
+    ASSERT_TRUE(push);
+    ASSERT_EQ(push->upserts.size(), 1U);
+    const Resource& told = *push->upserts[0].resource;
+    EXPECT_EQ(told.id, (ResourceId{ResourceKind::kNodeConfig, node}));
+    EXPECT_TRUE(std::get<NodeConfig>(told.body).settings.masquerade);
+    ASSERT_TRUE(session.OnAck(push->nonce).ok());
+    // Without the object: as the controller was started.
+    session.OnChanges(store_.SetObjects(ObjectsOf(text)));
+    const std::optional<Push> back = session.NextPush(3);
+    ASSERT_TRUE(back);
+    ASSERT_EQ(back->upserts.size(), 1U);
+    EXPECT_EQ(back->upserts[0].resource->version, before);
+  }
+}
+
 TEST_F(SessionTest, BackendOfAKnownServiceComesAsADelta) {
   std::string pods;
   for (int i = 0; i < 8; ++i) pods += PodYaml(absl::StrCat("p", 2 * i), "n1");

@@ -1,19 +1,14 @@
 // Agents die and come back under traffic: nothing is lost and nothing waits.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <optional>
 
 #include "base/clock.h"
-#include "base/unique_fd.h"
-#include "cli/lab/process.h"
 #include "tests/lab/lab.h"
+#include "tests/lab/load.h"
 #include "tests/lab/manifests.h"
 #include "tests/lab/slowdown.h"
 
@@ -31,55 +26,6 @@ std::string Cluster() {
                 "  podSelector: {matchLabels: {app: server}}\n"
                 "  ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]\n");
 }
-
-// A steady load from a pod, from construction to Stop.
-class Load {
- public:
-  Load(const Lab& lab, std::string name, const std::vector<std::string>& target) : name_(std::move(name)) {
-    int ends[2] = {-1, -1};
-    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    const UniqueFd input(ends[0]);
-    running_ = UniqueFd(ends[1]);
-    report_ = UniqueFd(::memfd_create("report", MFD_CLOEXEC));
-    lab::ProcessSpec spec{.argv = {FAIRLEAD_BIN_DIR "/fairlead", "lab", "exec", "--name", lab.name(),
-                                   "a/client", "--", "fairlead-probe", "stream", "--duration", "0",
-                                   "--until-eof", "--interval-ms", "20", "--samples", "-o", "json"},
-                          .env = lab::CurrentEnvironment(),
-                          .stdin_fd = input.get(),
-                          .stdout_fd = report_.get()};
-    spec.argv.insert(spec.argv.end(), target.begin(), target.end());
-    auto process = lab::Process::Start(spec);
-    EXPECT_TRUE(process.ok()) << process.status();
-    if (process.ok()) process_ = *std::move(process);
-  }
-
-  void Stop() {
-    running_ = UniqueFd();
-    int exit_code = 0;
-    if (!process_.has_value() || !process_->WaitFor(30'000, &exit_code)) {
-      ADD_FAILURE() << name_ << " does not end";
-      return;
-    }
-    std::string text(static_cast<size_t>(::lseek(report_.get(), 0, SEEK_END)), ' ');
-    EXPECT_EQ(::pread(report_.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-    json_ = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!json_.is_object()) json_ = nlohmann::json::object();
-    for (const auto& sample : json_.value("samples", nlohmann::json::array()))
-      latencies_.push_back({sample[0], sample[1]});
-    json_.erase("samples");
-  }
-
-  const std::string& name() const { return name_; }
-  const nlohmann::json& report() const { return json_; }
-  const std::vector<TimedLatency>& latencies() const { return latencies_; }
-
- private:
-  std::string name_;
-  UniqueFd running_, report_;
-  std::optional<lab::Process> process_;
-  nlohmann::json json_;
-  std::vector<TimedLatency> latencies_;
-};
 
 // Kills the node's agent once it has come up: it then holds everything again.
 void KillAgent(const Lab& lab, const std::string& node) {
@@ -109,7 +55,7 @@ TEST(RestartTest, TwentyKillsOfAgentsLoseNothingAndSlowNothingDown) {
           {" UDP", {Lab::At(address, 7) + "/udp"}},
           {" new connections", {Lab::At(address, 8080), "--new-connections"}}};
       for (const auto& [kind, target] : kinds)
-        loads.push_back(std::make_unique<Load>(lab, name + kind, target));
+        loads.push_back(std::make_unique<Load>(lab, "a/client", name + kind, target));
     }
   }
   std::vector<Stretch> tried, control;
