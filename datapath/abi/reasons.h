@@ -33,7 +33,8 @@
   X(ICMP_UNRELATED, "ICMP error of an unknown connection", "The packet quoted inside belongs to no tracked connection.") \
   X(CT_CONFLICT, "connection tuple is taken", "Another connection uses the same addresses and ports after translation, and no other source port is free; the client may retry.") \
   X(INTERNAL, "internal error", "A map that must hold an entry does not; the agent repairs it and counts it.") \
-  X(NO_SUCH_SERVICE, "no such service", "The address is in the Services' ranges, but no Service has it at this port, or not for clients outside; the client gets a reset or an ICMP error.")
+  X(NO_SUCH_SERVICE, "no such service", "The address is in the Services' ranges, but no Service has it at this port, or not for clients outside; the client gets a reset or an ICMP error.") \
+  X(IMPOSSIBLE_SOURCE, "impossible source address", "A packet came in from a node device with a source that nothing out there can have: an address of this node, loopback, unspecified, link-local or multicast. Somebody forges it.")
 
 /* Room for more of them: the counters' map is pinned and outlives this version. */
 #define FL_MAX_REASONS 64

@@ -77,6 +77,17 @@ GLOBAL int check_underlay_sender(const struct packet *packet, struct flow *flow)
   return reason;
 }
 
+/* A packet from a device of the node on its way to a pod, for which the node's stack would have looked that
+ * its source is one that the packet can have there (RFC 1812, 5.3.7). */
+static __always_inline int check_possible(const struct packet *packet, const struct flow *flow) {
+  const struct fl_address *source = &packet->outer_source;
+  /* A router of the link may have no other address. */
+  bool router = packet->kind == PACKET_ICMP_ERROR && address_is_link_local(source);
+  bool on_host = address_stays_home(source) && !router;
+  bool impossible = on_host || flow->from.hop == FL_HOP_HOST || address_is_multicast(source);
+  return impossible ? FL_REASON_IMPOSSIBLE_SOURCE : FL_REASON_FORWARDED;
+}
+
 /* A packet out of the tunnel: the node that sent it must own the inner source. */
 GLOBAL int check_tunnel_sender(const struct packet *packet, struct flow *flow,
                                const struct fl_address *outer_source) {

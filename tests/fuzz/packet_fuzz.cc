@@ -55,7 +55,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                            : stage == FL_STAGE_OVERLAY_INGRESS ? world.overlay_ifindex()
                                                                : world.node_ifindex();
   Bytes frame(kMacs);
-  std::copy(world.a().host_mac.begin(), world.a().host_mac.end(), frame.begin());
+  const fairlead::packets::MacAddress to =
+      stage == FL_STAGE_NODE_INGRESS ? world.FromUnderlay().destination : world.a().host_mac;
+  std::copy(to.begin(), to.end(), frame.begin());
   std::copy(world.a().mac.begin(), world.a().mac.end(), frame.begin() + 6);
   frame.insert(frame.end(), data + 1, data + size);
   // The kernel refuses test runs of less than the fixed IP header.

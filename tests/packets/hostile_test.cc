@@ -27,6 +27,8 @@ TEST_P(HostileTest, ATruncatedPacketNeverPasses) {
       Outcome outcome = world.Run(FL_STAGE_POD_EGRESS, cut, world.a().ifindex);
       EXPECT_EQ(outcome.action, kDrop) << Dump(cut);
       EXPECT_EQ(world.Run(FL_STAGE_POD_INGRESS, cut, world.b().ifindex).action, kDrop) << Dump(cut);
+      const Bytes link = Packet(world.FromUnderlay()).Build();
+      std::copy(link.begin(), link.begin() + 12, cut.begin());
       Outcome node = world.Run(FL_STAGE_NODE_INGRESS, cut, world.node_ifindex());
       EXPECT_NE(node.action, kRedirect) << Dump(cut);
     }

@@ -54,6 +54,40 @@ TEST_P(SourceTest, TheOutsideMayNotClaimAnAddressOfThisNodesPods) {
   }
 }
 
+TEST_P(SourceTest, TheOutsideMayNotClaimWhatNobodyThereCanBe) {
+  std::vector<std::string> addresses = ipv6() ? std::vector<std::string>{"::1", "::", "ff02::1", "fe80::1"}
+                                              : std::vector<std::string>{"127.0.0.1", "0.0.0.0", "224.0.0.1",
+                                                                         "255.255.255.255", "169.254.1.1"};
+  addresses.push_back(node().ToString());
+  for (const std::string& address : addresses) {
+    const IpAddress claimed = Address(address);
+    EXPECT_TRUE(DroppedFor(FL_REASON_IMPOSSIBLE_SOURCE, world.FromNode(Ip{claimed, a()} / Udp{1, 2})))
+        << address;
+    Ip tail{claimed, a()};
+    tail.fragment_offset = 1480;
+    tail.protocol = 17;
+    fl_config config = world.config();
+    config.reassembly_ifindex = world.overlay_ifindex();
+    world.SetConfig(config);
+    EXPECT_TRUE(DroppedFor(FL_REASON_IMPOSSIBLE_SOURCE, world.FromNode(tail / Payload(8)))) << address;
+    // To the node itself it is the stack's affair: it has uses for some of them.
+    EXPECT_EQ(world.FromNode(Ip{claimed, node()} / Udp{1, 2}).action, kPass) << address;
+  }
+}
+
+TEST_P(SourceTest, NorJoinAConnectionThatTheNodeHasWithAPod) {
+  ASSERT_TRUE(WentOn(world.ToPod(world.a(), Ip{node(), a()} / Tcp{1234, 80}, {.own = true})));
+  EXPECT_TRUE(DroppedFor(FL_REASON_IMPOSSIBLE_SOURCE, world.FromNode(Ip{node(), a()} / Tcp{1234, 80, kAck})));
+}
+
+TEST_P(SourceTest, WhatTheWireBringsForAnotherHostOrForAllIsTheStacks) {
+  for (const MacAddress& to : {MacAddress{2, 0, 0, 0, 9, 9}, MacAddress{255, 255, 255, 255, 255, 255}}) {
+    Packet packet = Ethernet{world.FromUnderlay().source, to} / Ip{outside(), a()} / Tcp{1, 2};
+    EXPECT_EQ(world.Run(FL_STAGE_NODE_INGRESS, packet.Build(), world.node_ifindex()).action, kPass);
+  }
+  EXPECT_TRUE(world.Connections().empty());
+}
+
 TEST_P(SourceTest, TheOutsideMayNotJoinAConnectionOfAPod) {
   ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Tcp{1234, 80})));
   EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_UNDERLAY, world.FromNode(Ip{a(), b()} / Tcp{1234, 80, kAck})));
