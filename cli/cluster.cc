@@ -131,7 +131,7 @@ std::string ProtocolName(uint32_t protocol) {
     case 132:
       return "SCTP";
     default:
-      return absl::StrCat(protocol);
+      return absl::StrCat("protocol ", protocol);
   }
 }
 

@@ -48,7 +48,7 @@ std::string AddressPort(const std::string& address_bytes, uint32_t port);
 // sender of the message knew it, else empty.
 std::string NamedPortText(const Names& names, const std::string& name, const std::string& address_bytes,
                           uint32_t port);
-// "TCP", "UDP", "ICMP", or the number.
+// "TCP", "UDP", "ICMP", or "protocol 47".
 std::string ProtocolName(uint32_t protocol);
 
 }  // namespace fairlead::cli

@@ -1,18 +1,16 @@
 // fairlead flows: what passes and what is dropped, as it happens, on all nodes.
 #include <chrono>
-#include <ctime>
 #include <future>
 #include <mutex>
 #include <thread>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "cli/cluster.h"
 #include "cli/commands/command.h"
 #include "cli/commands/filter.h"
 #include "cli/text/flow_order.h"
+#include "cli/text/flow_text.h"
 #include "cli/text/proto_json.h"
 
 namespace fairlead::cli {
@@ -26,49 +24,11 @@ struct FlowOptions {
   bool follow = false;
 };
 
-std::string TimeOf(int64_t time_ns) {
-  const time_t seconds = time_ns / 1'000'000'000;
-  tm local{};
-  localtime_r(&seconds, &local);
-  char text[16];
-  std::strftime(text, sizeof text, "%H:%M:%S", &local);
-  return absl::StrFormat("%s.%03d", text, static_cast<int>(time_ns / 1'000'000 % 1000));
-}
-
-void PrintText(const Flow& flow, const Names& names, const Style& style) {
-  if (flow.lost() > 0) {
-    std::cout << style.Paint(Tone::kCaution,
-                             absl::StrCat("... ", flow.lost(), " events lost on ", flow.node()))
-              << "\n";
-  }
-  const bool passed = flow.verdict() == observer::v1::FORWARDED;
-  const char* mark = passed ? "✓" : flow.verdict() == observer::v1::REJECTED ? "↯" : "✗";
-  std::string via;
-  if (!flow.service().empty()) {
-    via = absl::StrCat(" (via ", flow.service(), ":", flow.service_port(), ")");
-  } else if (!flow.service_address().empty()) {
-    via = absl::StrCat(" (via ", AddressPort(flow.service_address(), flow.service_port()), ")");
-  }
-  std::cout << style.Paint(Tone::kFaint, TimeOf(flow.time_ns())) << " " << flow.node() << " "
-            << style.Paint(passed ? Tone::kGood : Tone::kBad, mark) << " "
-            << style.Paint(Tone::kName,
-                           NamedPortText(names, flow.source_pod(), flow.source(), flow.source_port()))
-            << " → "
-            << style.Paint(Tone::kName, NamedPortText(names, flow.destination_pod(), flow.destination(),
-                                                      flow.destination_port()))
-            << " " << ProtocolName(flow.protocol()) << via << ", " << flow.stage();
-  if (!passed) std::cout << ": " << style.Paint(Tone::kBad, flow.reason());
-  if (!flow.policy().empty()) {
-    std::cout << ", " << flow.policy() << (flow.policy_place().empty() ? "" : " ") << flow.policy_place();
-  }
-  std::cout << "\n";
-}
-
 void Print(const Flow& flow, const Names& names, const Context& context, const Style& style) {
   if (context.json()) {
     std::cout << ToJson(flow).dump() << "\n";
   } else {
-    PrintText(flow, names, style);
+    std::cout << FlowText(flow, names, style);
   }
 }
 

@@ -50,7 +50,10 @@ GLOBAL int check_pod_sender(const struct packet *packet, struct flow *flow, __u3
     step->endpoint = index;
     step->address = packet->outer_source;
   }
-  if (reason) return reason;
+  if (reason) {
+    flow->from.endpoint = index; /* whom to blame, whatever the packet claims */
+    return reason;
+  }
   if (!flow->found) {
     flow->from.hop = FL_HOP_LOCAL_POD;
     flow->from.node = 0;

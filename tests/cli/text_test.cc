@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "api/introspect.pb.h"
+#include "cli/text/flow_text.h"
 #include "cli/text/proto_json.h"
 #include "cli/text/style.h"
 #include "cli/text/table.h"
@@ -72,6 +73,54 @@ TEST(ProtoJsonTest, ShowsMapsEnumsAndAbsentMessages) {
   reply.set_verdict(observer::v1::DROPPED);
   EXPECT_EQ(ToJson(reply)["verdict"], "dropped");
   EXPECT_EQ(ToJson(reply)["origin"], nullptr);
+}
+
+observer::v1::Flow DroppedFromPod(const std::string& pod, const std::string& source) {
+  observer::v1::Flow flow;
+  flow.set_node("node-1");
+  flow.set_verdict(observer::v1::DROPPED);
+  flow.set_stage("pod-egress");
+  flow.set_reason("some reason");
+  flow.set_source_pod(pod);
+  flow.set_source(IpAddress::Parse(source)->ToBytes());
+  flow.set_source_port(4711);
+  flow.set_destination(IpAddress::Parse("10.244.1.6")->ToBytes());
+  flow.set_destination_port(80);
+  flow.set_protocol(6);
+  return flow;
+}
+
+std::string Line(const observer::v1::Flow& flow) {
+  const Names names({{.address = *IpAddress::Parse("10.244.1.5"), .kind = "pod", .name = "shop/cart"},
+                     {.address = *IpAddress::Parse("10.244.1.6"), .kind = "pod", .name = "shop/db"}});
+  const std::string text = FlowText(flow, names, Style(false));
+  return text.substr(text.find("node-1"));  // without the time
+}
+
+TEST(FlowTextTest, APodThatClaimsToBeAnotherIsNamedWithWhatItClaims) {
+  EXPECT_EQ(Line(DroppedFromPod("shop/cart", "10.244.1.5")),
+            "node-1 ✗ shop/cart:4711 → shop/db:80 TCP, pod-egress: some reason\n");
+  EXPECT_EQ(Line(DroppedFromPod("shop/cart", "10.244.1.6")),
+            "node-1 ✗ shop/cart as 10.244.1.6:4711 → shop/db:80 TCP, pod-egress: some reason\n");
+  EXPECT_EQ(Line(DroppedFromPod("shop/cart", "fd00::9")),
+            "node-1 ✗ shop/cart as [fd00::9]:4711 → shop/db:80 TCP, pod-egress: some reason\n");
+}
+
+TEST(FlowTextTest, APacketThatCannotBeReadNamesItsPod) {
+  observer::v1::Flow flow = DroppedFromPod("shop/cart", "::");
+  flow.set_destination(flow.source());
+  flow.set_protocol(0);
+  EXPECT_EQ(Line(flow), "node-1 ✗ shop/cart → ?, pod-egress: some reason\n");
+  flow.clear_source_pod();
+  EXPECT_EQ(Line(flow), "node-1 ✗ ? → ?, pod-egress: some reason\n");
+}
+
+TEST(FlowTextTest, AProtocolWithoutANameIsANumberThatSaysSo) {
+  observer::v1::Flow flow = DroppedFromPod("shop/cart", "10.244.1.5");
+  flow.set_protocol(47);
+  flow.set_source_port(0);
+  flow.set_destination_port(0);
+  EXPECT_EQ(Line(flow), "node-1 ✗ shop/cart → shop/db protocol 47, pod-egress: some reason\n");
 }
 
 }  // namespace

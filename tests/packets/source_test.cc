@@ -88,6 +88,20 @@ TEST_P(SourceTest, WhatTheWireBringsForAnotherHostOrForAllIsTheStacks) {
   EXPECT_TRUE(world.Connections().empty());
 }
 
+TEST_P(SourceTest, WhoForgesIsNamedNotWhomItClaimsToBe) {
+  auto culprit = [](const Outcome& outcome) {
+    return outcome.events.size() == 1 ? outcome.events[0].source_endpoint : 0;
+  };
+  EXPECT_EQ(culprit(world.FromPod(world.a(), Ip{b(), remote()} / Tcp{1, 2})), world.a().index);
+  Packet other_mac = Ethernet{world.b().mac, world.a().host_mac} / Ip{a(), b()} / Tcp{1, 2};
+  EXPECT_EQ(culprit(world.Run(FL_STAGE_POD_EGRESS, other_mac.Build(), world.a().ifindex)), world.a().index);
+  Bytes cut = (Packet(world.FromPod(world.a())) / Ip{a(), b()} / Tcp{1, 2}).Build();
+  cut.resize(cut.size() - 4);
+  EXPECT_EQ(culprit(world.Run(FL_STAGE_POD_EGRESS, cut, world.a().ifindex)), world.a().index);
+  const IpAddress group = Address(ipv6() ? "ff02::fb" : "224.0.0.251");
+  EXPECT_EQ(culprit(world.FromPod(world.a(), Ip{a(), group} / Udp{5353, 5353})), world.a().index);
+}
+
 TEST_P(SourceTest, TheOutsideMayNotJoinAConnectionOfAPod) {
   ASSERT_TRUE(WentOn(world.FromPod(world.a(), Ip{a(), b()} / Tcp{1234, 80})));
   EXPECT_TRUE(DroppedFor(FL_REASON_SPOOFED_UNDERLAY, world.FromNode(Ip{a(), b()} / Tcp{1234, 80, kAck})));
