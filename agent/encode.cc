@@ -6,7 +6,6 @@ namespace {
 namespace pb = control::v1;
 
 constexpr uint32_t kProtocolVersion = 1;
-constexpr int kMaxNackErrors = 1000;
 
 template <typename Field>
 void AddPrefixes(const std::vector<IpPrefix>& prefixes, Field* to) {
@@ -153,8 +152,7 @@ pb::SyncRequest EncodeNack(uint64_t nonce, const std::vector<ResourceError>& err
   pb::SyncRequest request;
   request.mutable_nack()->set_nonce(nonce);
   for (const ResourceError& error : errors) {
-    // What is not blamed is sent again, and blamed then.
-    if (request.nack().errors_size() == kMaxNackErrors) break;
+    if (static_cast<size_t>(request.nack().errors_size()) == kMaxNackErrors) break;
     pb::ResourceError* out = request.mutable_nack()->add_errors();
     out->set_kind(static_cast<pb::ResourceKind>(error.id.kind));
     out->set_name(error.id.name);

@@ -26,6 +26,16 @@ constexpr char kHolding[] =
     "keep the policy and the Services that they have, and new pods wait, until a controller has answered; "
     "see ControllerConnected";
 
+// To what the controller hears of, for only of these it tells when they have gone; policies and pods before
+// the groups that they wait for.
+void Shorten(std::vector<ResourceError>& errors) {
+  if (errors.size() <= kMaxNackErrors) return;
+  std::stable_partition(errors.begin(), errors.end(), [](const ResourceError& error) {
+    return error.id.kind != ResourceKind::kAddressGroup;
+  });
+  errors.resize(kMaxNackErrors);
+}
+
 }  // namespace
 
 NodeAgent::NodeAgent(NodeAgentOptions options, EventLoop* loop, datapath::Datapath* datapath,
@@ -253,6 +263,7 @@ std::vector<ResourceError> NodeAgent::OnPush(Push push) {
     if (set != nullptr) policies[change.id] = PoliciesOf(*set);
   }
   std::vector<ResourceError> errors = TakePush(std::move(push));
+  Shorten(errors);
   ++(errors.empty() ? pushes_taken_ : pushes_refused_);
   NoteRefusals(errors, policies);
   return errors;

@@ -37,9 +37,9 @@ std::array<uint64_t, 2> HashOf(const ResourceId& id, const std::string& version)
   return hash;
 }
 
-absl::Status Missing(const std::string& what, const std::string& name) {
+absl::Status Missing(const std::string& who, const std::string& what, const std::string& name) {
   return absl::FailedPreconditionError(absl::StrCat(
-      "mentions ", what, " ", name, ", which this agent does not hold (it was refused, or never sent)"));
+      who, "mentions ", what, " ", name, ", which this agent does not hold (it was refused, or never sent)"));
 }
 
 }  // namespace
@@ -156,7 +156,9 @@ absl::Status NodeState::CheckReferences(const ResourceId& id) const {
                                   std::pair(&pod.egress_set, policy::Direction::kEgress)}) {
       if (set->empty()) continue;
       auto found = desired_.sets.find(*set);
-      if (found == desired_.sets.end()) return Missing("PolicySet", *set);
+      if (found == desired_.sets.end()) {
+        return Missing(absl::StrCat("pod ", pod.namespace_name, "/", pod.name, " "), "PolicySet", *set);
+      }
       if (found->second.direction != direction) {
         return absl::InvalidArgumentError(
             absl::StrCat("mentions PolicySet ", *set, ", of the other direction"));
@@ -166,7 +168,7 @@ absl::Status NodeState::CheckReferences(const ResourceId& id) const {
     for (const policy::Rule& rule : desired_.sets.at(id.name).rules) {
       if (rule.any_peer) continue;
       for (const std::string& group : rule.peers) {
-        if (!desired_.groups.contains(group)) return Missing("AddressGroup", group);
+        if (!desired_.groups.contains(group)) return Missing("", "AddressGroup", group);
       }
     }
   }

@@ -56,6 +56,9 @@ struct Change {
 };
 
 // Why a resource cannot be taken; of kind kNone: why a whole push cannot.
+// What an agent blames at once: what is not blamed is sent again, and blamed then.
+inline constexpr size_t kMaxNackErrors = 1000;
+
 struct ResourceError {
   ResourceId id;
   std::string message;

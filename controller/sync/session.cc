@@ -66,8 +66,14 @@ void Session::AddPending(const ResourceId& id) {
   if (refused != refused_.end()) {
     if (refused->second.version == (now ? now->version : "")) return;
     refused_.erase(refused);
-    // Told even if the agent never held it: it shows what it has refused until it hears of it.
-    if (now == nullptr) held_.try_emplace(id);
+    // Told even if the agent never held it, or holds just this: it shows what it has refused until it hears
+    // of it.
+    auto held = held_.find(id);
+    if (now == nullptr) {
+      held_.try_emplace(id);
+    } else if (held != held_.end() && held->second.version == now->version) {
+      held->second = {};
+    }
   }
   pending_.insert(id);
 }

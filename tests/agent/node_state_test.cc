@@ -39,7 +39,7 @@ TEST(NodeState, TakesNothingOfAPushWithOneBadResource) {
       state.Stage({GroupOf("g", {"10.0.0.2/32"}, "2"), PodOf("uid-2", "cart-1", "no such set")});
   ASSERT_THAT(errors, SizeIs(1));
   EXPECT_EQ(errors[0].id.name, "uid-2");
-  EXPECT_THAT(errors[0].message, HasSubstr("PolicySet no such set"));
+  EXPECT_THAT(errors[0].message, HasSubstr("pod shop/cart-1 mentions PolicySet no such set"));
   EXPECT_EQ(Group(state).members[0], Prefix("10.0.0.1/32"));
   EXPECT_EQ(state.versions().at({ResourceKind::kAddressGroup, "g"}), "1");
   EXPECT_EQ(state.FindPod("uid-2", "shop", "cart-1"), nullptr);

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "tests/controller/manifests.h"
 #include "tests/controller/objects.h"
 
@@ -338,6 +339,31 @@ TEST_F(SessionTest, ARefusedResourceThatGoesIsRemoved) {
   ASSERT_TRUE(session.OnAck(push->nonce).ok());
   EXPECT_TRUE(session.errors().empty());
   EXPECT_TRUE(session.in_step());
+}
+
+TEST_F(SessionTest, AResourceThatIsAgainWhatItWasBeforeARefusalIsToldAgain) {
+  Session session(&store_, "n1", {}, 0);
+  Settle(session);
+  const std::string before = Nodes() + PodYaml("p0", "n1");
+  const std::string other_port = absl::StrReplaceAll(ServiceYaml("s"), {{"port: 80", "port: 81"}});
+  session.OnChanges(store_.SetObjects(ObjectsOf(before + other_port)));
+  std::optional<Push> push = session.NextPush(1);
+  ASSERT_TRUE(push);
+  ASSERT_EQ(push->upserts.size(), 1u);
+  const ResourceId id = push->upserts[0].resource->id;
+  while (push) {  // as a delta and whole
+    ASSERT_TRUE(session.OnNack(push->nonce, {{id, "map frontend is full"}}).ok());
+    push = session.NextPush(1);
+  }
+  session.OnChanges(store_.SetObjects(ObjectsOf(before + ServiceYaml("s"))));
+  push = session.NextPush(1);
+  ASSERT_TRUE(push) << "the agent must not go on showing what it has refused";
+  ASSERT_EQ(push->upserts.size(), 1u);
+  EXPECT_EQ(push->upserts[0].resource->id, id);
+  EXPECT_FALSE(push->upserts[0].delta);
+  ASSERT_TRUE(session.OnAck(push->nonce).ok());
+  EXPECT_TRUE(session.errors().empty());
+  EXPECT_FALSE(session.NextPush(1));
 }
 
 TEST_F(SessionTest, ARefusedRemovalComesAgainWhenSomethingElseIsTaken) {
