@@ -41,15 +41,18 @@ absl::Status RouteTable::Erase(const IpPrefix& destination) {
 
 absl::Status RouteTable::Verify() {
   ASSIGN_OR_RETURN(const auto actual, ReadBack());
+  absl::Status result;
   for (const auto& [destination, route] : held_) {
     auto found = actual.find(destination);
     const bool same = found != actual.end() && found->second.gateway == route.gateway &&
                       (route.ifindex == 0 || found->second.ifindex == route.ifindex);
     if (same) continue;
-    RETURN_IF_ERROR(netlink::ReplaceRoute(socket_, route));
-    ++stats_.repaired;
+    // One that cannot be, of a link that is down, keeps no other from being mended.
+    const absl::Status written = netlink::ReplaceRoute(socket_, route);
+    if (written.ok()) ++stats_.repaired;
+    result.Update(written);
   }
-  return absl::OkStatus();
+  return result;
 }
 
 }  // namespace fairlead::datapath

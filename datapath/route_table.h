@@ -19,7 +19,7 @@ class RouteTable {
   // `route.protocol` is set to ours.
   absl::Status Set(netlink::Route route);
   absl::Status Erase(const IpPrefix& destination);
-  // Writes again what somebody has removed.
+  // Writes again what somebody has removed; says the first that could not be, after all were tried.
   absl::Status Verify();
   const std::map<IpPrefix, netlink::Route>& held() const { return held_; }
 

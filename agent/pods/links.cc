@@ -35,6 +35,15 @@ absl::StatusOr<std::map<std::string, uint32_t>> NetlinkLinks::List() {
   return ours;
 }
 
+absl::StatusOr<std::set<uint32_t>> NetlinkLinks::Down() {
+  ASSIGN_OR_RETURN(std::vector<netlink::Link> links, netlink::Links(socket_));
+  std::set<uint32_t> down;
+  for (const netlink::Link& link : links) {
+    if (link.kind == "veth" && IsHostInterfaceName(link.name) && !link.up) down.insert(link.ifindex);
+  }
+  return down;
+}
+
 absl::StatusOr<uint32_t> NetlinkLinks::Find(const std::string& name) {
   ASSIGN_OR_RETURN(netlink::Link link, netlink::FindLink(socket_, name));
   return link.ifindex;

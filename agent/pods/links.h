@@ -5,6 +5,7 @@
 #include <future>
 #include <list>
 #include <map>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,6 +20,8 @@ class Links {
   virtual ~Links() = default;
   // Devices named like ours (lease.h, IsHostInterfaceName) -> index.
   virtual absl::StatusOr<std::map<std::string, uint32_t>> List() = 0;
+  // Of these, what somebody has set down.
+  virtual absl::StatusOr<std::set<uint32_t>> Down() = 0;
   // NOT_FOUND when there is none.
   virtual absl::StatusOr<uint32_t> Find(const std::string& name) = 0;
   // NOT_FOUND when there is none.
@@ -39,6 +42,7 @@ class NetlinkLinks : public Links {
   static absl::StatusOr<NetlinkLinks> Open();
 
   absl::StatusOr<std::map<std::string, uint32_t>> List() override;
+  absl::StatusOr<std::set<uint32_t>> Down() override;
   absl::StatusOr<uint32_t> Find(const std::string& name) override;
   absl::StatusOr<HostEnd> Describe(const std::string& name) override;
   absl::Status BringUp(uint32_t ifindex, const std::string& alias) override;

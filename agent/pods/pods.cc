@@ -260,6 +260,20 @@ absl::Status Pods::Collect(const std::set<std::string>& valid) {
   return result;
 }
 
+// Somebody set a pod's link down by hand: with it its routes went, too.
+absl::Status Pods::BringUpAgain(const std::map<std::string, uint32_t>& links) {
+  ASSIGN_OR_RETURN(const std::set<uint32_t> down, parts_.links->Down());
+  for (const auto& [key, lease] : parts_.leases->live()) {
+    auto link = links.find(lease.host_interface);
+    const bool running =
+        lease.state == LeaseState::kCommitted && link != links.end() && link->second == lease.ifindex;
+    if (!running || !down.contains(lease.ifindex)) continue;
+    spdlog::warn("device {} of {} was down; it is set up again", lease.host_interface, lease.pod());
+    RETURN_IF_ERROR(parts_.links->BringUp(lease.ifindex, AliasOf(lease).value_or("")));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Pods::Reconcile() {
   parts_.leases->ForgetCooled();
   ASSIGN_OR_RETURN(auto links, parts_.links->List());
@@ -276,6 +290,7 @@ absl::Status Pods::Reconcile() {
     RETURN_IF_ERROR(parts_.links->Delete(name));
     RETURN_IF_ERROR(parts_.datapath->DetachPod(ifindex));
   }
+  RETURN_IF_ERROR(BringUpAgain(links));
   // A namespace that went away without a DEL took its link along. The runtime may be about to say so:
   // only what was missing the last time as well is released here.
   std::vector<std::string> gone;

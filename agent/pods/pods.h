@@ -82,6 +82,7 @@ class Pods : public EndpointSource {
   absl::Status Realise(const std::string& key, uint32_t ifindex);
   void Finish(const std::string& key, const absl::Status& status);
   absl::Status Withdraw(const std::string& key);
+  absl::Status BringUpAgain(const std::map<std::string, uint32_t>& links);
 
   Parts parts_;
   std::chrono::milliseconds policy_wait_;

@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/address_port.h"
+#include "base/netlink/link.h"
+#include "base/netlink/route.h"
 #include "base/netns.h"
 #include "tests/datapath/lab_node.h"
 
@@ -132,6 +134,28 @@ TEST_P(LiveNodes, PodsOfTwoNodesReachEachOther) {
 
 TEST_P(LiveNodes, ANodeReachesPodsOfAnother) {
   ApplyBoth();
+  EXPECT_TRUE(Reaches(-1, true)) << one_->Drops() << '\n' << two_->Drops();
+  EXPECT_TRUE(Reaches(-1, false)) << one_->Drops() << '\n' << two_->Drops();
+}
+
+TEST_P(LiveNodes, APodsLinkThatIsDownKeepsNoOtherRouteFromBeingMended) {
+  ApplyBoth();
+  absl::StatusOr<netlink::Socket> socket = netlink::Socket::Open();
+  ASSERT_TRUE(socket.ok()) << socket.status();
+  ASSERT_TRUE(netlink::ChangeLink(*socket, a().endpoint.ifindex, {.up = false}).ok());
+  const absl::StatusOr<std::vector<netlink::Route>> routes = netlink::Routes(*socket);
+  ASSERT_TRUE(routes.ok()) << routes.status();
+  int deleted = 0;
+  for (const netlink::Route& route : *routes) {
+    const std::vector<IpPrefix> remote = two_->lab().AsRemote().pod_cidrs;
+    if (std::find(remote.begin(), remote.end(), route.destination) == remote.end()) continue;
+    ASSERT_TRUE(netlink::DeleteRoute(*socket, route).ok());
+    ++deleted;
+  }
+  ASSERT_EQ(deleted, 2);
+  const absl::StatusOr<ApplyReport> report = one_->datapath().Apply(State(*one_, *two_), true);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_FALSE(report->failures.empty()) << "the pod's own routes need its link";
   EXPECT_TRUE(Reaches(-1, true)) << one_->Drops() << '\n' << two_->Drops();
   EXPECT_TRUE(Reaches(-1, false)) << one_->Drops() << '\n' << two_->Drops();
 }

@@ -217,6 +217,19 @@ TEST_F(PodsTest, ANamespaceThatVanishesIsNoticedTheSecondTime) {
   EXPECT_TRUE(agent.leases.live().empty());
 }
 
+TEST_F(PodsTest, ALinkThatSomebodySetDownComesUpAgain) {
+  world_.known_pods = {"uid-s1"};
+  AgentOn agent(&world_);
+  ASSERT_EQ(Add(agent, "s1"), absl::OkStatus());
+  const uint32_t ifindex = world_.links.at(LinkOf("s1"));
+  ASSERT_TRUE(agent.pods.Prepare(RequestOf("s2")).ok());
+  const uint32_t not_committed = world_.MakeLink(LinkOf("s2"));
+  world_.up.clear();
+  ASSERT_TRUE(agent.pods.Reconcile().ok());
+  EXPECT_TRUE(world_.up.contains(ifindex));
+  EXPECT_FALSE(world_.up.contains(not_committed)) << "its programs are not attached yet";
+}
+
 TEST_F(PodsTest, GcKeepsWhatIsValidOrUnderWay) {
   world_.known_pods = {"uid-a", "uid-b"};
   AgentOn agent(&world_);

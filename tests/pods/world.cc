@@ -48,6 +48,14 @@ absl::StatusOr<HostEnd> WorldLinks::Describe(const std::string& name) {
                  .addresses = addresses};
 }
 
+absl::StatusOr<std::set<uint32_t>> WorldLinks::Down() {
+  std::set<uint32_t> down;
+  for (const auto& [name, ifindex] : world_->links) {
+    if (!world_->up.contains(ifindex)) down.insert(ifindex);
+  }
+  return down;
+}
+
 absl::Status WorldLinks::BringUp(uint32_t ifindex, const std::string& alias) {
   world_->Step();
   world_->aliases[ifindex] = alias;

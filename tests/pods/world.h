@@ -64,6 +64,7 @@ class WorldLinks : public Links {
  public:
   explicit WorldLinks(World* world) : world_(world) {}
   absl::StatusOr<std::map<std::string, uint32_t>> List() override { return world_->links; }
+  absl::StatusOr<std::set<uint32_t>> Down() override;
   absl::StatusOr<uint32_t> Find(const std::string& name) override;
   absl::StatusOr<HostEnd> Describe(const std::string& name) override;
   absl::Status BringUp(uint32_t ifindex, const std::string& alias) override;
