@@ -25,7 +25,7 @@ class ApiWatcher::Follower : public kube::HttpReceiver {
   void AskIfDue(int64_t now_ns) {
     std::optional<Reflector::Request> request = reflector_.TakeRequest(now_ns);
     if (!request) return;
-    const std::string type = kProtobufType;
+    const std::string type = reflector_.kind().custom ? "application/json" : kProtobufType;
     client_->Start({.path = request->path,
                     .accept = request->watch ? type + ";stream=watch" : type,
                     .stream_seconds = request->timeout_seconds,

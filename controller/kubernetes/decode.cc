@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/yaml/value.h"
+#include "controller/kubernetes/decode_json.h"
 #include "controller/kubernetes/object_value.h"
+#include "controller/kubernetes/resource_version.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "kubernetes.pb.h"
@@ -59,13 +60,6 @@ absl::StatusOr<ManifestEntry> DecodeObject(const ApiKind& kind, absl::string_vie
   return ReadObject(kind.kind, kind.cluster_scoped, {"API server", 0}, ValueOf(*object));
 }
 
-absl::StatusOr<uint64_t> ReadVersion(const std::string& text) {
-  uint64_t version = 0;
-  if (absl::SimpleAtoi(text, &version) && version > 0) return version;
-  return absl::InvalidArgumentError(
-      absl::StrCat("metadata.resourceVersion: must be a number above 0, is \"", text, "\""));
-}
-
 std::string Shortened(absl::string_view text) {
   return text.size() <= kMaxShownBytes ? std::string(text)
                                        : absl::StrCat(text.substr(0, kMaxShownBytes), "...");
@@ -78,6 +72,7 @@ ApiRefusal RefusalOf(const kubernetes::Status& status) {
 }  // namespace
 
 absl::StatusOr<ListPage> DecodeList(const ApiKind& kind, absl::string_view body) {
+  if (kind.custom) return DecodeJsonList(kind, body);
   ASSIGN_OR_RETURN(kubernetes::Unknown envelope, OpenEnvelope(body));
   const std::string wanted = absl::StrCat(kind.kind, "List");
   if (envelope.typemeta().kind() != wanted) {
@@ -89,7 +84,7 @@ absl::StatusOr<ListPage> DecodeList(const ApiKind& kind, absl::string_view body)
     return absl::InvalidArgumentError(absl::StrCat("a ", wanted, " cannot be decoded"));
   }
   ListPage page;
-  ASSIGN_OR_RETURN(page.resource_version, ReadVersion(list.metadata().resourceversion()));
+  ASSIGN_OR_RETURN(page.resource_version, ReadResourceVersion(list.metadata().resourceversion()));
   page.continue_token = list.metadata().continue_();
   page.entries.reserve(list.items_size());
   for (const std::string& item : list.items()) {
@@ -100,6 +95,7 @@ absl::StatusOr<ListPage> DecodeList(const ApiKind& kind, absl::string_view body)
 }
 
 absl::StatusOr<ApiEvent> DecodeEvent(const ApiKind& kind, absl::string_view frame) {
+  if (kind.custom) return DecodeJsonEvent(kind, frame);
   kubernetes::WatchEvent raw;
   if (!Parse(frame, &raw)) return absl::InvalidArgumentError("an event of the watch cannot be decoded");
   ASSIGN_OR_RETURN(kubernetes::Unknown envelope, OpenEnvelope(raw.object().raw()));
@@ -117,7 +113,7 @@ absl::StatusOr<ApiEvent> DecodeEvent(const ApiKind& kind, absl::string_view fram
   }
   kubernetes::AnyObject object;
   if (!Parse(envelope.raw(), &object)) return absl::InvalidArgumentError("an object cannot be decoded");
-  ASSIGN_OR_RETURN(event.resource_version, ReadVersion(object.metadata().resourceversion()));
+  ASSIGN_OR_RETURN(event.resource_version, ReadResourceVersion(object.metadata().resourceversion()));
   if (raw.type() == "BOOKMARK") return event;
   if (raw.type() == "DELETED") {
     event.type = ApiEvent::Type::kDelete;

@@ -1,5 +1,5 @@
 // What the API server sends -> objects, strictly read. Pure. Protobuf and the API's encoding of it
-// stop here: a list's page, an event of a watch, a refusal's text.
+// stop here, JSON too: a list's page, an event of a watch, a refusal's text.
 //
 // An object that a newer API server gives more fields is read without them. An object whose fields
 // contradict what the API allows is refused by the readers of manifest/, with the field's name.
@@ -22,15 +22,18 @@ struct ApiKind {
   const char* resource;  // "pods": for people, and in RBAC
   const char* path;      // "/api/v1/pods"
   bool cluster_scoped;
+  bool custom = false;  // a custom resource: comes in JSON, and there may be no such kind yet, or any more
 };
 
-inline constexpr std::array<ApiKind, 6> kApiKinds = {{
+inline constexpr std::array<ApiKind, 7> kApiKinds = {{
     {"Namespace", "namespaces", "/api/v1/namespaces", true},
     {"Node", "nodes", "/api/v1/nodes", true},
     {"Pod", "pods", "/api/v1/pods", false},
     {"Service", "services", "/api/v1/services", false},
     {"EndpointSlice", "endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", false},
     {"NetworkPolicy", "networkpolicies", "/apis/networking.k8s.io/v1/networkpolicies", false},
+    {"FairleadConfig", "fairleadconfigs", "/apis/fairlead.io/v1alpha1/fairleadconfigs", true,
+     /*custom=*/true},
 }};
 
 inline constexpr char kProtobufType[] = "application/vnd.kubernetes.protobuf";
@@ -57,7 +60,7 @@ struct ApiEvent {
 };
 
 absl::StatusOr<ListPage> DecodeList(const ApiKind& kind, absl::string_view body);
-// `frame`: without its length.
+// `frame`: without its length, or its end of line.
 absl::StatusOr<ApiEvent> DecodeEvent(const ApiKind& kind, absl::string_view frame);
 // The body of a reply that is no success; in any encoding, or something else than an API server's.
 ApiRefusal DecodeRefusal(int http_status, absl::string_view body);

@@ -10,6 +10,7 @@
 namespace fairlead::controller {
 namespace {
 
+constexpr int kNotFound = 404;
 constexpr int kGone = 410;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr size_t kMaxRefusalBytes = 64 << 10;
@@ -53,7 +54,8 @@ bool Reflector::OnData(int http_status, absl::string_view bytes) {
     frames_.Add(bytes);
     return TakeEvents();
   }
-  size_t limit = http_status == 200 ? kMaxPageBytes : kMaxRefusalBytes;
+  const size_t page = kind_.custom ? kMaxJsonPageBytes : kMaxPageBytes;
+  const size_t limit = http_status == 200 ? page : kMaxRefusalBytes;
   if (body_.size() + bytes.size() > limit) {
     event_problem_ = absl::StrCat("the reply has more than ", limit, " bytes");
     return false;
@@ -100,6 +102,7 @@ void Reflector::TakeEvent(ApiEvent event) {
 void Reflector::ListAnew(uint64_t round) {
   list_anew_ = true;
   round_ = std::max(round_, round);
+  if (absent_ && !in_flight_) due_ns_ = 0;
 }
 
 void Reflector::StartListing() {
@@ -123,6 +126,7 @@ void Reflector::OnEnd(int64_t now_ns, const End& end) {
 
 void Reflector::OnListEnd(int64_t now_ns, const End& end) {
   if (list_anew_) return;  // what this list says is too old for who asks
+  if (kind_.custom && end.http_status == kNotFound) return OnAbsent(now_ns);
   if (end.http_status == kGone) {
     // The place that the continue token stands for is gone: from the beginning.
     StartListing();
@@ -138,14 +142,25 @@ void Reflector::OnListEnd(int64_t now_ns, const End& end) {
   continue_token_ = page->continue_token;
   if (!continue_token_.empty()) return;
   problem_.clear();
+  absent_ = false;
   resource_version_ = page->resource_version;
   updates_.push_back({true, round_, std::move(listed_), {}, resource_version_});
   listed_ = {};
   listing_ = false;
 }
 
+// The API server says so only once it knows all kinds that there are.
+void Reflector::OnAbsent(int64_t now_ns) {
+  StartListing();
+  absent_ = true;
+  problem_.clear();
+  failures_ = 0;
+  due_ns_ = now_ns + Jittered(kAbsentNs);
+  updates_.push_back({true, round_, {}, {}, 0});
+}
+
 void Reflector::OnWatchEnd(int64_t now_ns, const End& end) {
-  if (end.http_status == kGone) list_anew_ = true;
+  if (end.http_status == kGone || (kind_.custom && end.http_status == kNotFound)) list_anew_ = true;
   if (list_anew_) {
     // The first time at once; a server that says so again and again is asked more slowly.
     if (!progressed_ && failures_++ > 0) due_ns_ = now_ns + Jittered(kFirstDelayNs << std::min(failures_, 7));

@@ -4,6 +4,9 @@
 //
 // - Nothing of a list is given out before its last page is there: only the whole says what is gone.
 // - A watch that breaks goes on from the last resourceVersion that was seen, bookmarks included.
+// - A custom resource that the server does not know is one of which there is nothing: it is asked for again
+// now
+//   and then.
 // - Failures are spaced out exponentially and with jitter, and never less than Retry-After says.
 // Source: Kubernetes API concepts, "Efficient detection of changes".
 #pragma once
@@ -38,6 +41,8 @@ class Reflector {
   // The server ends a watch after 5 to 10 minutes, so that replicas of it share the load anew.
   static constexpr int kMinWatchSeconds = 300;
   static constexpr size_t kMaxPageBytes = 256 << 20;
+  static constexpr size_t kMaxJsonPageBytes = 16 << 20;
+  static constexpr int64_t kAbsentNs = 20'000'000'000;  // at most, until an unknown kind is asked for again
 
   struct Request {
     std::string path;  // with its query
@@ -51,7 +56,8 @@ class Reflector {
     int64_t retry_after_seconds = 0;
   };
 
-  Reflector(const ApiKind& kind, uint32_t seed) : kind_(kind), random_(seed) {}
+  Reflector(const ApiKind& kind, uint32_t seed)
+      : kind_(kind), random_(seed), frames_(kind.custom ? Framing::kLine : Framing::kLength) {}
 
   // What to ask now; nothing while a request is on its way or not due. Then comes OnData, any number
   // of times, and OnEnd.
@@ -75,6 +81,7 @@ class Reflector {
 
  private:
   void OnListEnd(int64_t now_ns, const End& end);
+  void OnAbsent(int64_t now_ns);
   void OnWatchEnd(int64_t now_ns, const End& end);
   bool TakeEvents();
   void TakeEvent(ApiEvent event);
@@ -88,6 +95,7 @@ class Reflector {
   bool listing_ = true;
   bool in_flight_ = false;
   bool list_anew_ = false;
+  bool absent_ = false;  // the server does not know the kind
   uint64_t round_ = 0;
   int64_t due_ns_ = 0;
   int64_t asked_ns_ = 0;

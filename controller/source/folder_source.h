@@ -40,6 +40,7 @@ class FolderSource : public ObjectSource {
   bool Settled() override;
   // Files have no versions: what is there now is what was asked for.
   bool HasReached(const std::string&, uint64_t) override { return Settled(); }
+  uint64_t Reached(const std::string&) const override { return watermark_; }
   void CatchUpWith(uint64_t watermark) override;
   std::vector<std::string> Lost() const override;
   std::string Describe() const override;

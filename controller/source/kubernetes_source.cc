@@ -145,8 +145,12 @@ void KubernetesSource::SetProblem(const ApiKind& kind, const std::string& proble
 }
 
 bool KubernetesSource::HasReached(const std::string& kind, uint64_t resource_version) {
+  return Settled() && reached_.count(kind) > 0 && Reached(kind) >= resource_version;
+}
+
+uint64_t KubernetesSource::Reached(const std::string& kind) const {
   const auto reached = reached_.find(kind);
-  return Settled() && reached != reached_.end() && reached->second >= resource_version;
+  return reached == reached_.end() ? 0 : reached->second;
 }
 
 void KubernetesSource::Publish() {

@@ -37,6 +37,7 @@ class KubernetesSource : public ObjectSource {
   bool Settled() override { return synced() && to_list_.empty(); }
   // The events of a kind come in their order, those of different kinds do not.
   bool HasReached(const std::string& kind, uint64_t resource_version) override;
+  uint64_t Reached(const std::string& kind) const override;
   void CatchUpWith(uint64_t watermark) override;
   std::vector<std::string> Lost() const override;
   std::string Describe() const override;

@@ -26,6 +26,8 @@ class ObjectSource {
   // True: `objects` has what the source held of this kind at `resource_version`, or later; 0 stands for now.
   // May take in what it can, and tell of it.
   virtual bool HasReached(const std::string& kind, uint64_t resource_version) = 0;
+  // The newest version of this kind that was taken in; 0: none.
+  virtual uint64_t Reached(const std::string& kind) const = 0;
   // Somebody has seen `watermark`: reads all again, which by definition is the newest there is, and
   // goes at least as far.
   virtual void CatchUpWith(uint64_t watermark) = 0;

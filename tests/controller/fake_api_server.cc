@@ -58,6 +58,21 @@ std::string WithVersion(const google::protobuf::Message& object, uint64_t versio
   return object.SerializeAsString() + patch.SerializeAsString();
 }
 
+const ApiKind& KindOf(const std::string& name) {
+  for (const ApiKind& kind : kApiKinds) {
+    if (name == kind.kind) return kind;
+  }
+  std::abort();
+}
+
+nlohmann::json JsonRefusal(int code) {
+  return {{"kind", "Status"},
+          {"status", "Failure"},
+          {"code", code},
+          {"reason", code == 410 ? "Expired" : "Refused"},
+          {"message", "as the test says"}};
+}
+
 std::string KeyOf(const google::protobuf::Message& object) {
   kubernetes::AnyObject any;
   any.ParseFromString(object.SerializeAsString());
@@ -90,9 +105,29 @@ struct FakeApiServer::State {
   std::thread thread;
   TlsFiles files;
 
+  // `object`: serialised, with its version.
+  static std::string EventOf(const ApiKind& kind, const std::string& type, const std::string& object) {
+    if (!kind.custom) return Frame(type, type == "ERROR" ? object : Envelope(kind.kind, object));
+    return nlohmann::json{{"type", type}, {"object", nlohmann::json::parse(object)}}.dump() + "\n";
+  }
+
   void Add(const std::string& kind, const std::string& type, const std::string& object) {
-    kinds[kind].events.push_back({version, Frame(type, Envelope(kind, object))});
+    kinds[kind].events.push_back({version, EventOf(KindOf(kind), type, object)});
     changed.notify_all();
+  }
+
+  // Metadata alone, with the next version.
+  std::string Bare(const std::string& kind, const std::string& namespace_name, const std::string& name) {
+    ++version;
+    if (KindOf(kind).custom) {
+      nlohmann::json metadata = {{"resourceVersion", absl::StrCat(version)}};
+      if (!name.empty()) metadata["name"] = name;
+      return nlohmann::json{{"kind", kind}, {"metadata", metadata}}.dump();
+    }
+    kubernetes::AnyObject object;
+    if (!name.empty()) object.mutable_metadata()->set_name(name);
+    if (!namespace_name.empty()) object.mutable_metadata()->set_namespace_(namespace_name);
+    return WithVersion(object, version);
   }
 
   void Answer(const ApiKind& kind, const httplib::Request& request, httplib::Response& response) {
@@ -107,14 +142,23 @@ struct FakeApiServer::State {
       if (state.refuse_retry_after > 0)
         response.set_header("Retry-After", absl::StrCat(state.refuse_retry_after));
     }
-    if (status == 0 && !absl::StrContains(request.get_header_value("Accept"), kProtobufType)) status = 406;
+    const char* type = kind.custom ? "application/json" : kProtobufType;
+    if (status == 0 && !absl::StrContains(request.get_header_value("Accept"), type)) status = 406;
     if (status != 0) {
-      response.status = status;
-      response.set_content(Refusal(status), kProtobufType);
+      Refuse(kind, status, response);
     } else if (request.has_param("watch")) {
       Watch(kind, request, response);
     } else {
       List(kind, request, response);
+    }
+  }
+
+  static void Refuse(const ApiKind& kind, int status, httplib::Response& response) {
+    response.status = status;
+    if (kind.custom) {
+      response.set_content(JsonRefusal(status).dump(), "application/json");
+    } else {
+      response.set_content(Refusal(status), kProtobufType);
     }
   }
 
@@ -125,21 +169,31 @@ struct FakeApiServer::State {
     if (!from.empty()) {
       list_version = std::strtoull(from.c_str(), nullptr, 10);
       if (list_version <= compacted) {
-        response.status = 410;
-        response.set_content(Refusal(410), kProtobufType);
-        return;
+        return Refuse(kind, 410, response);
       }
       from = from.substr(from.find(':') + 1);
     }
-    kubernetes::AnyList list;
+    std::vector<std::string> items;
+    std::string next;
     size_t limit = std::strtoull(request.get_param_value("limit").c_str(), nullptr, 10);
     for (auto at = state.objects.upper_bound(from); at != state.objects.end(); ++at) {
-      if (static_cast<size_t>(list.items_size()) == limit) {
-        list.mutable_metadata()->set_continue_(absl::StrCat(list_version, ":", std::prev(at)->first));
+      if (items.size() == limit) {
+        next = absl::StrCat(list_version, ":", std::prev(at)->first);
         break;
       }
-      list.add_items(at->second);
+      items.push_back(at->second);
     }
+    if (kind.custom) {
+      nlohmann::json list = {
+          {"kind", absl::StrCat(kind.kind, "List")},
+          {"metadata", {{"resourceVersion", absl::StrCat(list_version)}, {"continue", next}}},
+          {"items", nlohmann::json::array()}};
+      for (const std::string& item : items) list["items"].push_back(nlohmann::json::parse(item));
+      return response.set_content(list.dump(), "application/json");
+    }
+    kubernetes::AnyList list;
+    for (const std::string& item : items) list.add_items(item);
+    if (!next.empty()) list.mutable_metadata()->set_continue_(next);
     list.mutable_metadata()->set_resourceversion(absl::StrCat(list_version));
     response.set_content(Envelope(absl::StrCat(kind.kind, "List"), list.SerializeAsString()), kProtobufType);
   }
@@ -148,12 +202,12 @@ struct FakeApiServer::State {
     uint64_t seen = std::strtoull(request.get_param_value("resourceVersion").c_str(), nullptr, 10);
     uint64_t breaks_seen = breaks;
     const std::string name = kind.kind;
+    const std::string gone = EventOf(kind, "ERROR", kind.custom ? JsonRefusal(410).dump() : Refusal(410));
     response.set_chunked_content_provider(
-        std::string(kProtobufType) + ";stream=watch",
-        [this, name, seen, breaks_seen](size_t, httplib::DataSink& sink) mutable {
+        std::string(kind.custom ? "application/json" : kProtobufType) + ";stream=watch",
+        [this, name, gone, seen, breaks_seen](size_t, httplib::DataSink& sink) mutable {
           std::unique_lock<std::mutex> lock(mutex);
           if (seen < compacted) {
-            std::string gone = Frame("ERROR", Refusal(410));
             sink.write(gone.data(), gone.size());
             sink.done();
             return true;
@@ -233,20 +287,29 @@ void FakeApiServer::Put(const google::protobuf::Message& object) {
   state_->Add(kind, type, bytes);
 }
 
+void FakeApiServer::Put(nlohmann::json object) {
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  nlohmann::json& metadata = object["metadata"];
+  metadata["resourceVersion"] = absl::StrCat(++state_->version);
+  const std::string kind = object["kind"];
+  std::string& place =
+      state_->kinds[kind]
+          .objects[metadata.value("namespace", "") + "/" + metadata["name"].get<std::string>()];
+  const char* type = place.empty() ? "ADDED" : "MODIFIED";
+  place = object.dump();
+  state_->Add(kind, type, place);
+}
+
 void FakeApiServer::Delete(const std::string& kind, const std::string& namespace_name,
                            const std::string& name) {
   std::lock_guard<std::mutex> lock(state_->mutex);
-  kubernetes::AnyObject object;
-  object.mutable_metadata()->set_name(name);
-  if (!namespace_name.empty()) object.mutable_metadata()->set_namespace_(namespace_name);
   state_->kinds[kind].objects.erase(namespace_name + "/" + name);
-  std::string bytes = WithVersion(object, ++state_->version);
-  state_->Add(kind, "DELETED", bytes);
+  state_->Add(kind, "DELETED", state_->Bare(kind, namespace_name, name));
 }
 
 void FakeApiServer::Bookmark(const std::string& kind) {
   std::lock_guard<std::mutex> lock(state_->mutex);
-  state_->Add(kind, "BOOKMARK", WithVersion(kubernetes::AnyObject(), ++state_->version));
+  state_->Add(kind, "BOOKMARK", state_->Bare(kind, "", ""));
 }
 
 void FakeApiServer::Compact() {

@@ -1,9 +1,10 @@
-// An API server for tests: lists in pages and watches, in the API's Protobuf encoding, over real
-// HTTP(S) on a port of 127.0.0.1. It can also do what goes wrong: refuse, break streams, forget
-// its history, send garbage.
+// An API server for tests: lists in pages and watches, in the API's Protobuf encoding (custom resources: in
+// JSON), over real HTTP(S) on a port of 127.0.0.1. It can also do what goes wrong: refuse, break streams,
+// forget its history, send garbage.
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ class FakeApiServer {
 
   // `object`: of kubernetes.proto; its message's name is its kind. Sets its resourceVersion.
   void Put(const google::protobuf::Message& object);
+  // Of a custom resource, with its kind.
+  void Put(nlohmann::json object);
   void Delete(const std::string& kind, const std::string& namespace_name, const std::string& name);
   // Tells watchers of a kind how far they are.
   void Bookmark(const std::string& kind);

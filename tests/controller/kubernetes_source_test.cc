@@ -312,6 +312,61 @@ TEST_F(KubernetesSourceTest, ReadsAllAgainWhereAnAgentIsAhead) {
   for (const ApiKind& kind : kApiKinds) EXPECT_EQ(Lists(kind.resource), 2U) << kind.resource;
 }
 
+nlohmann::json ConfigJson(const nlohmann::json& spec) {
+  return {{"apiVersion", "fairlead.io/v1alpha1"},
+          {"kind", "FairleadConfig"},
+          {"metadata", {{"name", "fairlead"}}},
+          {"spec", spec}};
+}
+
+TEST_F(KubernetesSourceTest, FollowsCustomResourcesInJson) {
+  server_.Put(ConfigJson({{"masquerade", true}}));
+  Open();
+  ASSERT_TRUE(Synced());
+  const auto masquerade = [&]() -> std::optional<bool> {
+    const auto config = source_->objects().find({"FairleadConfig", "", "fairlead"});
+    if (config == source_->objects().end()) return std::nullopt;
+    return std::get<ConfigObject>(config->second.body).masquerade;
+  };
+  EXPECT_EQ(OnLoop(masquerade), true);
+  server_.Put(ConfigJson({{"masquerade", false}}));
+  EXPECT_TRUE(Eventually([&] { return masquerade() == false; }));
+  server_.Bookmark("FairleadConfig");
+  const uint64_t marked = server_.resource_version();
+  EXPECT_TRUE(Eventually([&] { return source_->Reached("FairleadConfig") == marked; }));
+  server_.BreakStreams();
+  server_.Put(ConfigJson({{"masquerade", "yes"}}));
+  ASSERT_TRUE(Eventually([&] { return !source_->Rejections().empty(); }));
+  EXPECT_THAT(OnLoop([&] { return source_->Rejections().at(0).message; }),
+              AllOf(HasSubstr("spec.masquerade"), HasSubstr("the last good version stays in force")));
+  EXPECT_EQ(OnLoop(masquerade), false);
+  EXPECT_EQ(Lists("fairleadconfigs"), 1U);
+  server_.Compact();
+  server_.BreakStreams();
+  server_.Delete("FairleadConfig", "", "fairlead");
+  EXPECT_TRUE(Eventually([&] { return masquerade() == std::nullopt && source_->Rejections().empty(); }));
+}
+
+TEST_F(KubernetesSourceTest, DoesNotWaitForACustomResourceThatIsNotInstalled) {
+  server_.Refuse("fairleadconfigs", 404, -1);
+  Open();
+  ASSERT_TRUE(Synced());
+  EXPECT_THAT(Lost(), IsEmpty());
+  EXPECT_FALSE(OnLoop([&] { return source_->HasReached("FairleadConfig", 1); }));
+  loop_->Post([&] { source_->CatchUpWith(1'000'000); });
+  EXPECT_TRUE(Eventually([&] { return source_->watermark() == 1'000'001; }));
+}
+
+TEST_F(KubernetesSourceTest, WaitsForACustomResourceThatItMayNotRead) {
+  server_.Refuse("fairleadconfigs", 403, -1);
+  Open();
+  ASSERT_TRUE(Eventually([&] { return !source_->Lost().empty(); }));
+  EXPECT_THAT(Lost().at(0), HasSubstr("allow this identity the verbs list and watch on fairleadconfigs"));
+  EXPECT_FALSE(OnLoop([&] { return source_->synced(); }));
+  server_.Refuse("fairleadconfigs", 0, 0);
+  EXPECT_TRUE(Synced());
+}
+
 TEST_F(KubernetesSourceTest, UsesTheNextServerWhereOneDoesNotAnswer) {
   kube::ApiAccess access = server_.access();
   access.servers.insert(access.servers.begin(), "http://127.0.0.1:1");

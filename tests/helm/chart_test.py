@@ -209,6 +209,22 @@ class Rendered(unittest.TestCase):
             rules = find(documents, "ClusterRole", "fairlead-controller")["rules"]
             self.assertEqual(any("events" in rule["resources"] for rule in rules), written)
 
+    def test_the_config_objects_schema_is_what_the_controller_reads(self):
+        crd = find(self.default, "CustomResourceDefinition", "fairleadconfigs.fairlead.io")
+        version, = crd["spec"]["versions"]
+        schema = version["schema"]["openAPIV3Schema"]["properties"]
+        reader = (ROOT / "controller/manifest/read_config.cc").read_text()
+        read = set(re.findall(r'spec\.Bool\("(\w+)"\)|ReadRanges\(spec, "(\w+)"', reader))
+        self.assertEqual(set(schema["spec"]["properties"]), {a or b for a, b in read})
+        self.assertEqual(set(schema["status"]["properties"]["effective"]["properties"]),
+                         set(schema["spec"]["properties"]))
+        most = int(re.search(r"kMaxRanges = (\d+)", reader).group(1))
+        self.assertEqual(schema["spec"]["properties"]["nativeCIDRs"]["maxItems"], most)
+        # Every object schema names its fields, so that a misspelt one is refused.
+        self.assertNotIn("x-kubernetes-preserve-unknown-fields", json.dumps(crd))
+        source = (ROOT / "controller/kubernetes/decode.h").read_text()
+        self.assertIn(f'/apis/{crd["spec"]["group"]}/{version["name"]}/{crd["spec"]["names"]["plural"]}"', source)
+
     def test_large_numbers_stay_numbers(self):
         command = program_of(render("agent.maxConnections=4194304"), "DaemonSet", "fairlead-agent")
         self.assertIn("--max-connections=4194304", command)
