@@ -31,6 +31,7 @@ inline constexpr EventKind kEventKinds[] = {
     {"Pod", "/api/v1", "v1", "pods"},
     {"Service", "/api/v1", "v1", "services"},
     {"NetworkPolicy", "/apis/networking.k8s.io/v1", "networking.k8s.io/v1", "networkpolicies"},
+    {"FairleadConfig", "/apis/fairlead.io/v1alpha1", "fairlead.io/v1alpha1", "fairleadconfigs"},
 };
 // nullptr: a kind without.
 const EventKind* EventKindOf(const std::string& kind);

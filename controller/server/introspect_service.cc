@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "api/introspect.grpc.pb.h"
 #include "base/first_few.h"
+#include "controller/config/status.h"
 #include "controller/model/backends.h"
 #include "controller/server/identity.h"
 #include "controller/server/services.h"
@@ -50,6 +51,7 @@ void FillStatus(Controller& controller, const ClusterIdentity* identity, introsp
   for (const Rejection& rejection : rejections) refused_objects.insert(rejection.object);
   AddCondition("ObjectsAccepted", rejections.empty(), absl::StrCat(refused_objects.size(), " refused"),
                reply);
+  AddCondition("SettingsInForce", true, DescribeSettings(controller), reply);
   AddCondition(
       "PodsPlaced", cluster.unplaced.empty(),
       cluster.unplaced.empty() ? absl::StrCat(cluster.pods.size(), " pods") : FirstFew(cluster.unplaced),

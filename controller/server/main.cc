@@ -22,6 +22,7 @@
 #include "base/http_server.h"
 #include "base/status_macros.h"
 #include "base/unique_fd.h"
+#include "controller/config/reporter.h"
 #include "controller/events/reporter.h"
 #include "controller/identity/cluster_identity.h"
 #include "controller/server/await_uninstall.h"
@@ -254,27 +255,29 @@ absl::StatusOr<Certificates> OpenCertificates(const Options& options, EventLoop*
   return certificates;
 }
 
-// What is said of objects at the API server.
-struct Events {
+// What is said of objects at the API server; nothing of manifests.
+struct Reports {
   std::unique_ptr<kube::ApiClient> api;
-  std::unique_ptr<EventReporter> reporter;  // none: nothing is said
+  std::unique_ptr<ConfigReporter> config;
+  std::unique_ptr<EventReporter> events;  // none: they are not wanted
 };
 
-absl::StatusOr<Events> OpenEvents(const Options& options, const Controller& controller, EventLoop* loop) {
-  Events events;
-  if (!options.events || !options.manifests.empty()) return events;
+absl::StatusOr<Reports> OpenReports(const Options& options, const Controller& controller, EventLoop* loop) {
+  Reports reports;
+  if (!options.manifests.empty()) return reports;
   ASSIGN_OR_RETURN(kube::ApiAccess access, kube::OpenAccess(options.kubeconfig, options.api_servers));
-  ASSIGN_OR_RETURN(events.api, kube::ApiClient::Start(std::move(access), loop));
+  ASSIGN_OR_RETURN(reports.api, kube::ApiClient::Start(std::move(access), loop));
+  const kube::ApiCall call = [api = reports.api.get()](kube::ApiRequest request, kube::ApiClient::Done done) {
+    api->Call(std::move(request), std::move(done));
+  };
+  reports.config = std::make_unique<ConfigReporter>(&controller, call, &SystemClock(), loop);
+  if (!options.events) return reports;
   char host[256] = "fairlead-controller";
   ::gethostname(host, sizeof(host) - 1);
   const char* pod = std::getenv("POD_NAME");
-  events.reporter = std::make_unique<EventReporter>(
-      &controller,
-      [api = events.api.get()](kube::ApiRequest request, kube::ApiClient::Done done) {
-        api->Call(std::move(request), std::move(done));
-      },
-      pod != nullptr ? pod : host, &SystemClock(), loop);
-  return events;
+  reports.events =
+      std::make_unique<EventReporter>(&controller, call, pod != nullptr ? pod : host, &SystemClock(), loop);
+  return reports;
 }
 
 absl::StatusOr<Listening> ListeningFrom(const Options& options, const Certificates& certificates) {
@@ -320,7 +323,7 @@ absl::Status Serve(const Options& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Controller> controller, OpenController(options, settings, loop.get()));
 
   ASSIGN_OR_RETURN(const Certificates certificates, OpenCertificates(options, loop.get()));
-  ASSIGN_OR_RETURN(const Events events, OpenEvents(options, *controller, loop.get()));
+  ASSIGN_OR_RETURN(const Reports reports, OpenReports(options, *controller, loop.get()));
   ASSIGN_OR_RETURN(const Listening listening, ListeningFrom(options, certificates));
   Monitored monitored{.controller = controller.get(), .identity = certificates.identity.get()};
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> health, ServeHealth(options, loop.get(), &monitored));

@@ -5,9 +5,15 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "kube/json.h"
 
 namespace fairlead::controller {
+namespace {
+
+constexpr char kStatus[] = "/status";
+
+}  // namespace
 
 kube::ApiCall FakeObjects::Caller() {
   return [this](kube::ApiRequest request, kube::ApiClient::Done done) {
@@ -45,6 +51,11 @@ void FakeObjects::SetField(const std::string& path, const nlohmann::json::json_p
   objects_[path]["metadata"]["resourceVersion"] = absl::StrCat(++version_);
 }
 
+void FakeObjects::Put(const std::string& path, nlohmann::json object) {
+  object["metadata"]["resourceVersion"] = absl::StrCat(++version_);
+  objects_[path] = std::move(object);
+}
+
 void FakeObjects::Refuse(const std::string& method, const std::string& suffix, absl::Status status) {
   refusals_[{method, suffix}] = std::move(status);
 }
@@ -66,7 +77,7 @@ absl::StatusOr<nlohmann::json> FakeObjects::Reply(const kube::ApiRequest& reques
   if (request.method == "POST") {
     return absl::EndsWith(request.path, "/tokenreviews") ? Review(request.body) : Create(request);
   }
-  auto at = objects_.find(request.path);
+  auto at = objects_.find(std::string(absl::StripSuffix(request.path, kStatus)));
   if (at == objects_.end()) return absl::NotFoundError(request.path);
   if (request.method == "GET") return at->second;
   if (request.method == "PATCH" && request.content_type == kube::kMergePatch) return Patch(request);
@@ -85,12 +96,17 @@ absl::StatusOr<nlohmann::json> FakeObjects::Create(const kube::ApiRequest& reque
 }
 
 absl::StatusOr<nlohmann::json> FakeObjects::Patch(const kube::ApiRequest& request) {
-  nlohmann::json& object = objects_[request.path];
+  nlohmann::json& object = objects_[std::string(absl::StripSuffix(request.path, kStatus))];
   const std::string version = kube::TextField(request.body, {"metadata", "resourceVersion"});
   if (!version.empty() && object["metadata"]["resourceVersion"] != version)
     return absl::AbortedError(request.path);
   ++writes_;
-  object.merge_patch(request.body);
+  if (absl::EndsWith(request.path, kStatus)) {
+    // Whatever else is in it counts for nothing.
+    object.merge_patch({{"status", request.body.value("status", nlohmann::json::object())}});
+  } else {
+    object.merge_patch(request.body);
+  }
   object["metadata"]["resourceVersion"] = absl::StrCat(++version_);
   return object;
 }

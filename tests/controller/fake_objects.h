@@ -1,5 +1,6 @@
 // The API server's objects for tests of what asks for them in JSON: in memory, with resourceVersions, and
-// with answers that come when the test says. Understands GET, POST and merge PATCH, and reviews tokens.
+// with answers that come when the test says. Understands GET, POST and merge PATCH, of a
+// /status too, and reviews tokens.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +31,8 @@ class FakeObjects {
   // All whose path begins so.
   std::vector<nlohmann::json> Under(const std::string& path) const;
   void Delete(const std::string& path) { objects_.erase(path); }
+  // As it is given; its path is where it is found.
+  void Put(const std::string& path, nlohmann::json object);
   void SetField(const std::string& path, const nlohmann::json::json_pointer& field,
                 const nlohmann::json& value);
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "api/introspect.grpc.pb.h"
 #include "api/workloads.grpc.pb.h"
@@ -110,6 +111,21 @@ TEST_F(IntrospectTest, StatusNamesWhatIsInForceAndNotServed) {
   EXPECT_THAT(unserved(status), HasSubstr("Service shop/out ("));
   EXPECT_THAT(unserved(status), HasSubstr("shop.yaml:18) spec.externalIPs: is not served"));
   EXPECT_EQ(status.rejected_size(), 0);
+}
+
+TEST_F(IntrospectTest, StatusShowsTheSettingsInForce) {
+  const auto settings = [](const pb::StatusReply& reply) -> std::string {
+    for (const pb::Condition& condition : reply.conditions()) {
+      if (condition.type() == "SettingsInForce") return condition.message();
+    }
+    return "";
+  };
+  EXPECT_THAT(settings(Status()), HasSubstr("masquerade false; nativeCIDRs none"));
+  folder_.Put("config.yaml", ConfigYaml("nativeCIDRs: [10.0.0.0/8, \"fd00::/8\"]"));
+  const auto changed = [&](const auto& reply) {
+    return !absl::StrContains(settings(reply), "nativeCIDRs none");
+  };
+  EXPECT_THAT(settings(StatusWhen(changed)), HasSubstr("nativeCIDRs 10.0.0.0/8,fd00::/8 (FairleadConfig)"));
 }
 
 TEST_F(IntrospectTest, StatusShowsAgentsAndWhatTheyRefuse) {
