@@ -43,6 +43,12 @@ std::set<std::string> FilesOf(const std::vector<Refused>& refused) {
   return files;
 }
 
+std::set<std::string> FilesOf(const std::vector<lab::Applied>& applied) {
+  std::set<std::string> files;
+  for (const lab::Applied& entry : applied) files.insert(entry.file);
+  return files;
+}
+
 bool AnyChange(const std::vector<lab::Applied>& applied) {
   for (const lab::Applied& entry : applied) {
     if (entry.change != lab::Change::kUnchanged && entry.change != lab::Change::kNotFound) return true;
@@ -68,6 +74,7 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
   }
   std::erase_if(documents, [](const lab::Document& document) { return document.kind == "node"; });
   lab::ManifestStore store{lab::Paths(plan.name)};
+  const std::vector<Refused> refused_before = ListRefused(plan);
   const int64_t begin_ns = SystemClock().MonotonicNs();
   const absl::StatusOr<std::vector<lab::Applied>> changed = (store.*operation)(documents);
   if (!changed.ok()) {
@@ -78,7 +85,7 @@ absl::StatusOr<int> ChangeManifests(Operation operation, const ApplyOptions& opt
   const bool wait = AnyChange(applied) && !options.no_wait;
   absl::Status held;
   if (wait) held = WaitUntilSettled(plan, options.timeout_s);
-  const std::vector<Refused> refused = ListRefused(plan);
+  const std::vector<Refused> refused = RefusedBecauseOf(FilesOf(applied), refused_before, ListRefused(plan));
   // What has not been looked at yet may be refused for what it was before.
   const bool judged = held.ok() && !options.no_wait;
   Print(applied, judged ? FilesOf(refused) : std::set<std::string>{}, context.style());
@@ -113,7 +120,9 @@ void AddLabApply(CLI::App& lab, Context& context) {
       lab.add_subcommand("apply", "add or change objects; waits until every node holds the change");
   const auto options = AddOptions(app, context);
   app->footer(
-      "Fails when an object of the lab is refused, and says why; its last good version stays in force.\n\n"
+      "Fails when one of them is refused, or another because of them, and says why; the last good version "
+      "stays\n"
+      "in force. What was refused before is shown by fairlead status.\n\n"
       "Examples:\n  sudo fairlead lab apply -f policies.yaml\n"
       "  kubectl get networkpolicy -A -o json | sudo fairlead lab apply -f -");
   OnRun(app, context,

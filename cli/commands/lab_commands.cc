@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -112,10 +114,28 @@ std::vector<Refused> ListRefused(const lab::Plan& plan) {
   return refused;
 }
 
+constexpr size_t kMostRefused = 50;
+
+std::vector<Refused> RefusedBecauseOf(const std::set<std::string>& files, const std::vector<Refused>& before,
+                                      const std::vector<Refused>& now) {
+  std::vector<Refused> ours;
+  std::copy_if(now.begin(), now.end(), std::back_inserter(ours), [&](const Refused& object) {
+    return object.where.empty() || files.contains(lab::ManifestStore::FileOf(object.where)) ||
+           std::find(before.begin(), before.end(), object) == before.end();
+  });
+  return ours;
+}
+
 void PrintRefused(const lab::Plan& plan, const std::vector<Refused>& refused, const Context& context) {
   const Style style = context.error_style();
   const lab::ManifestStore store{lab::Paths(plan.name)};
+  size_t printed = 0;
   for (const Refused& object : refused) {
+    if (++printed > kMostRefused) {
+      std::cerr << "and " << refused.size() - kMostRefused << " more; see: fairlead --lab " << plan.name
+                << " status\n";
+      break;
+    }
     std::cerr << style.Paint(Tone::kBad, "refused") << " " << object.object
               << (object.where.empty() ? "" : absl::StrCat(" (", store.SourceOf(object.where), ")")) << ": "
               << object.message << "\n";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,9 +43,15 @@ struct Refused {
   std::string object;  // "NetworkPolicy shop/cart"
   std::string where;   // file and line in the lab's store; empty: an agent refuses it
   std::string message;
+
+  bool operator==(const Refused&) const = default;
 };
+// Those of `now` that a change of `files` of the store is answerable for: of these files, refused by an
+// agent, or not refused before it.
+std::vector<Refused> RefusedBecauseOf(const std::set<std::string>& files, const std::vector<Refused>& before,
+                                      const std::vector<Refused>& now);
 std::vector<Refused> ListRefused(const lab::Plan& plan);
-// A line each, with the reason.
+// A line each, with the reason; the first few of very many.
 void PrintRefused(const lab::Plan& plan, const std::vector<Refused>& refused, const Context& context);
 
 }  // namespace fairlead::cli

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "cli/commands/lab_commands.h"
 #include "cli/lab/cni_call.h"
 #include "cli/lab/files.h"
 #include "cli/lab/lab_lock.h"
@@ -291,6 +292,17 @@ TEST(LogTest, KeepsTheEndOfALogThatItsWriterGoesOnWith) {
   EXPECT_LE(now.size(), 200U);
   EXPECT_THAT(now, testing::MatchesRegex("\\.\\.\\. earlier lines are gone[^\n]*\n(line 9..\n)+after\n"));
   EXPECT_THAT(now, HasSubstr("line 999\nafter"));
+}
+
+TEST(RefusedTest, AChangeAnswersForItsOwnObjectsAndForWhatItBroke) {
+  const cli::Refused old{"Service shop/a", "/m/service.shop.a.yaml:2", "port: 0"};
+  const cli::Refused own{"Service shop/b", "/m/service.shop.b.yaml:2", "port: 0"};
+  const cli::Refused broken{"Service shop/c", "/m/service.shop.c.yaml:2", "its address is taken"};
+  const cli::Refused by_agent{"shop/d", "", "node-1: map frontend is full"};
+  EXPECT_THAT(
+      cli::RefusedBecauseOf({"service.shop.b.yaml"}, {old, own, by_agent}, {old, own, broken, by_agent}),
+      ElementsAre(own, broken, by_agent));
+  EXPECT_TRUE(cli::RefusedBecauseOf({"pod.shop.x.yaml", ""}, {old}, {old}).empty());
 }
 
 TEST(LogTest, AllLogsFitIntoTheirRoom) {

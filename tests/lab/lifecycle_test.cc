@@ -136,6 +136,9 @@ TEST(LifecycleTest, ABadVersionOfAPolicyLeavesTheGoodOneInForce) {
   EXPECT_THAT(lab.Fairlead({"lab", "apply", "-f", "-"}, bad).out,
               HasSubstr("networkpolicy default/p refused\n"))
       << "unchanged, and refused still";
+  const Output other = lab.Fairlead({"lab", "apply", "-f", "-"},
+                                    Policy("default", "r", "  podSelector: {matchLabels: {app: r}}\n"));
+  EXPECT_EQ(other.exit_code, 0) << "what is refused is another's: " << other.err;
   EXPECT_THAT(lab.Fairlead({"lab", "apply", "-f", "-"}, Policy("default", "p", "  podSelector: {}\n")).out,
               HasSubstr("networkpolicy default/p configured\n"));
   EXPECT_EQ(lab.ProbeBriefly("default/two", target), "timeout");
