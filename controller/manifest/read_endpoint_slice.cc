@@ -5,6 +5,25 @@
 namespace fairlead::controller {
 namespace {
 
+// As the API server has it (ValidateEndpointIP): a Service must not lead to what listens on the node alone,
+// nor to metadata servers. nullptr: it may.
+const char* WhyNoEndpoint(const IpAddress& address) {
+  struct Range {
+    const char* prefix;
+    const char* what;
+  };
+  static constexpr Range kRanges[] = {
+      {"0.0.0.0/32", "the unspecified address"}, {"::/128", "the unspecified address"},
+      {"127.0.0.0/8", "a loopback address"},     {"::1/128", "a loopback address"},
+      {"169.254.0.0/16", "link-local"},          {"fe80::/10", "link-local"},
+      {"224.0.0.0/24", "link-local multicast"},  {"ff02::/16", "link-local multicast"},
+  };
+  for (const Range& range : kRanges) {
+    if (IpPrefix::Parse(range.prefix)->Contains(address)) return range.what;
+  }
+  return nullptr;
+}
+
 SliceEndpoint ReadEndpoint(const At& at, bool ipv4, Problems* problems) {
   Fields fields(at, problems);
   SliceEndpoint endpoint;
@@ -14,6 +33,10 @@ SliceEndpoint ReadEndpoint(const At& at, bool ipv4, Problems* problems) {
     if (address->is_v4() != ipv4) {
       problems->Add(item.value->line, item.path,
                     absl::StrCat("must be of the slice's addressType, ", ipv4 ? "IPv4" : "IPv6"));
+    }
+    if (const char* why = WhyNoEndpoint(*address)) {
+      problems->Add(item.value->line, item.path,
+                    absl::StrCat("must not be ", why, ", is ", address->ToString()));
     }
     endpoint.addresses.push_back(*address);
   }
