@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/address_port.h"
 #include "datapath/abi_convert.h"
+#include "policy/model.h"
 
 namespace fairlead::datapath {
 namespace {
@@ -93,7 +94,8 @@ std::vector<PlannedPort> PlanHostPorts(const LocalEndpoint& endpoint) {
 }
 
 std::string ToString(const fl_frontend_key& key) {
-  return absl::StrCat(WithPort(FromAbi(key.address), ntohs(key.port)), "/", key.protocol);
+  return absl::StrCat(WithPort(FromAbi(key.address), ntohs(key.port)), "/",
+                      policy::ToString(static_cast<policy::Protocol>(key.protocol)));
 }
 
 }  // namespace fairlead::datapath

@@ -75,6 +75,18 @@ bool ServiceTable::Wanted(const DesiredState& desired, const HolderName& holder)
   return !endpoint->second.port_mappings.empty() || pods_.contains(holder.second);
 }
 
+ServiceTable::HostPorts ServiceTable::HostPortsOf(const LocalEndpoint& endpoint) {
+  return {absl::StrCat(endpoint.namespace_name, "/", endpoint.pod_name), endpoint.port_mappings,
+          endpoint.addresses};
+}
+
+std::string ServiceTable::Describe(const HolderName& holder) const {
+  auto pod = pods_.find(holder.second);
+  if (holder.first == kEndpointKind && pod != pods_.end())
+    return absl::StrCat("the hostPort of pod ", pod->second.pod);
+  return absl::StrCat(holder.first, " ", holder.second);
+}
+
 bool ServiceTable::IsCurrent(const DesiredState& desired, const HolderName& holder) const {
   if (holder.first == kServiceKind) {
     auto held = services_.find(holder.second);
@@ -82,7 +94,7 @@ bool ServiceTable::IsCurrent(const DesiredState& desired, const HolderName& hold
   }
   auto held = pods_.find(holder.second);
   const LocalEndpoint& endpoint = desired.endpoints.at(holder.second);
-  return held != pods_.end() && held->second == HostPorts{endpoint.port_mappings, endpoint.addresses};
+  return held != pods_.end() && held->second == HostPortsOf(endpoint);
 }
 
 void ServiceTable::Drop(const HolderName& holder) {
@@ -126,7 +138,7 @@ bool ServiceTable::PublishHolder(const DesiredState& desired, const HolderName& 
     services_[holder.second] = desired.services.at(holder.second);
   } else {
     const LocalEndpoint& endpoint = desired.endpoints.at(holder.second);
-    pods_[holder.second] = {endpoint.port_mappings, endpoint.addresses};
+    pods_[holder.second] = HostPortsOf(endpoint);
   }
   return true;
 }
@@ -150,8 +162,7 @@ absl::Status ServiceTable::Write(const HolderName& holder, const Ports& plan) {
 absl::Status ServiceTable::Claim(const HolderName& holder, const fl_frontend_key& key) {
   auto [claim, added] = claims_.try_emplace(key, holder);
   if (!added && claim->second < holder) {
-    return absl::AlreadyExistsError(absl::StrCat(ToString(key), " belongs to ", claim->second.first, " ",
-                                                 claim->second.second,
+    return absl::AlreadyExistsError(absl::StrCat(ToString(key), " belongs to ", Describe(claim->second),
                                                  " already; give one of them another address or port"));
   }
   if (!added && claim->second != holder) {

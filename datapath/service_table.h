@@ -53,6 +53,7 @@ class ServiceTable {
   using HolderName = std::pair<std::string, std::string>;  // kind, name
 
   struct HostPorts {
+    std::string pod;  // "shop/cart-0"
     std::vector<PortMapping> mappings;
     std::vector<IpAddress> addresses;
 
@@ -64,6 +65,9 @@ class ServiceTable {
   void NameChanged(const StateChanges& changes);
   bool Wanted(const DesiredState& desired, const HolderName& holder) const;
   // What the holder wants is what is in force.
+  static HostPorts HostPortsOf(const LocalEndpoint& endpoint);
+  // For people: "Service shop/cart", "the hostPort of pod shop/cart-0".
+  std::string Describe(const HolderName& holder) const;
   bool IsCurrent(const DesiredState& desired, const HolderName& holder) const;
   void Drop(const HolderName& holder);
   bool PublishHolder(const DesiredState& desired, const HolderName& holder, Failures& failures);

@@ -1,5 +1,6 @@
 // A front end leads to its old backends or to its new ones, whole, at every write; a backend that
 // stays is not touched.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "datapath/abi_convert.h"
@@ -8,6 +9,8 @@
 
 namespace fairlead::datapath {
 namespace {
+
+using ::testing::HasSubstr;
 
 const IpAddress kVip = *IpAddress::Parse("10.96.0.10");
 
@@ -103,6 +106,29 @@ TEST(ServicePublication, TheFirstByNameHasAFrontEndThatTwoAskFor) {
     ASSERT_TRUE(balancer.Apply(State({WithBackends("web", {2})})).empty());
     EXPECT_EQ(*BackendsOf(kernel, kVip, 80, 6), (std::vector<std::string>{"10.244.1.2:8080"}));
   }
+}
+
+TEST(ServicePublication, AFrontEndThatIsTakenSaysByWhom) {
+  FakeKernel kernel;
+  FakeNode balancer(kernel);
+  DesiredState state = State({WithBackends("cart", {1}), WithBackends("web", {2}, 30080)});
+  Failures failures = balancer.Apply(state);
+  ASSERT_EQ(failures.size(), 1u);
+  EXPECT_THAT(std::string(failures[0].status.message()),
+              HasSubstr("10.96.0.10:80/TCP belongs to Service shop/cart"));
+
+  state.services.erase("shop/cart");
+  LocalEndpoint& pod = state.endpoints["sandbox/eth0"];
+  pod.key = "sandbox/eth0";
+  pod.namespace_name = "shop";
+  pod.pod_name = "db-0";
+  pod.addresses = {*IpAddress::Parse("10.244.1.9")};
+  pod.port_mappings = {{.host_port = 30080, .container_port = 80}};
+  failures = balancer.Apply(state);
+  ASSERT_EQ(failures.size(), 1u);
+  EXPECT_EQ(failures[0].name, "shop/web");
+  EXPECT_THAT(std::string(failures[0].status.message()),
+              HasSubstr(":30080/TCP belongs to the hostPort of pod shop/db-0"));
 }
 
 TEST(ServicePublication, AServiceThatIsGoneLeavesNothing) {
