@@ -1,6 +1,7 @@
 #include "agent/describe.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -163,8 +164,9 @@ introspect::v1::EndpointsReply DescribeEndpoints(const NodeAgent& agent) {
 
 introspect::v1::ServicesReply DescribeServices(const NodeAgent& agent) {
   introspect::v1::ServicesReply reply;
-  auto add = [&reply](const datapath::Service& service, const datapath::ServicePort& port, const char* type,
-                      const IpAddress& address, uint16_t number) {
+  const datapath::DesiredState& desired = agent.state().desired();
+  auto add = [&](const datapath::Service& service, const datapath::ServicePort& port, const char* type,
+                 const IpAddress& address, uint16_t number, bool local_only) {
     introspect::v1::ServiceState* to = reply.add_services();
     to->set_namespace_(service.namespace_name);
     to->set_name(service.name);
@@ -173,8 +175,15 @@ introspect::v1::ServicesReply DescribeServices(const NodeAgent& agent) {
     to->set_port(number);
     to->set_protocol(port.protocol);
     to->set_affinity_seconds(service.affinity_seconds);
+    // What a connection from this node may get; those that are about to end only if there is nothing else.
+    std::array<std::vector<const datapath::ServiceBackend*>, 2> by_state;
     for (const datapath::ServiceBackend& backend : port.backends) {
-      if (backend.address.is_v4() != address.is_v4()) continue;
+      const bool serves = !local_only || backend.node == desired.settings.node;
+      if (serves && backend.address.is_v4() == address.is_v4())
+        by_state[backend.terminating].push_back(&backend);
+    }
+    for (const datapath::ServiceBackend* chosen : by_state[by_state[0].empty() ? 1 : 0]) {
+      const datapath::ServiceBackend& backend = *chosen;
       introspect::v1::BackendState* out = to->add_backends();
       out->set_address(backend.address.ToBytes());
       out->set_port(backend.port);
@@ -182,18 +191,17 @@ introspect::v1::ServicesReply DescribeServices(const NodeAgent& agent) {
       out->set_node(backend.node);
     }
   };
-  const datapath::DesiredState& desired = agent.state().desired();
   for (const auto& [key, service] : desired.services) {
     for (const datapath::ServicePort& port : service.ports) {
       for (const IpAddress& address : service.cluster_ips)
-        add(service, port, "ClusterIP", address, port.port);
+        add(service, port, "ClusterIP", address, port.port, service.internal_local);
       if (port.node_port == 0) continue;
       // A node port is open in the families that the Service has.
       for (const IpAddress& address : desired.settings.node_addresses) {
         const bool has_family =
             std::any_of(service.cluster_ips.begin(), service.cluster_ips.end(),
                         [&](const IpAddress& ip) { return ip.is_v4() == address.is_v4(); });
-        if (has_family) add(service, port, "NodePort", address, port.node_port);
+        if (has_family) add(service, port, "NodePort", address, port.node_port, service.external_local);
       }
     }
   }

@@ -17,7 +17,7 @@
   X(EGRESS_POLICY, "denied by egress policy", "The first matching rule of the source pod's egress policies denies; see its name.") \
   X(INGRESS_POLICY, "denied by ingress policy", "The first matching rule of the destination pod's ingress policies denies; see its name.") \
   X(POLICY_INCOMPLETE, "policy tables are incomplete", "No rule matched in an isolating set, which cannot happen; the agent repairs it.") \
-  X(NO_ENDPOINTS, "service has no endpoints", "The Service selects no ready pod; the client gets a reset or an ICMP error.") \
+  X(NO_ENDPOINTS, "service has no endpoints", "The Service selects no ready pod, or none on this node where its traffic policy is Local; the client gets a reset or an ICMP error.") \
   X(NO_SUCH_POD, "no pod has this address", "The address is in this node's pod range but no pod has it.") \
   X(MID_STREAM, "not part of a known connection", "A packet that opens nothing (TCP without SYN, SCTP without INIT, an echo reply) belongs to no tracked connection, and policy does not admit its two ends in both directions.") \
   X(BACKEND_GONE, "backend was removed", "The pod that served this connection is no longer an endpoint of the Service.") \

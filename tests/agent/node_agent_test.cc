@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "agent/describe.h"
 #include "datapath/fake_datapath.h"
 #include "tests/agent/resources.h"
 #include "tests/agent/scratch_folder.h"
@@ -401,6 +402,34 @@ TEST_F(NodeAgentTest, AStateThatCannotBeSavedIsAConditionAndNothingElse) {
   RunUntil([&] { return agent_->conditions().Find("StateSaved") != nullptr; });
   EXPECT_FALSE(ConditionOf("StateSaved").ok);
   EXPECT_TRUE(agent_->Ready().ok());
+}
+
+TEST_F(NodeAgentTest, ShowsTheBackendsThatAConnectionFromThisNodeMayGet) {
+  const auto shown = [this](const datapath::Service& service, const std::string& type) {
+    EXPECT_THAT(Push({ConfigOf("node-1"),
+                      NodeOf("node-1", "172.31.0.11"),
+                      {{ResourceKind::kService, "shop/cart"}, "1", service}}),
+                IsEmpty());
+    std::vector<std::string> backends;
+    const introspect::v1::ServicesReply reply = DescribeServices(*agent_);
+    for (const auto& front_end : reply.services()) {
+      if (front_end.type() != type) continue;
+      for (const auto& backend : front_end.backends()) backends.push_back(backend.pod());
+    }
+    return backends;
+  };
+  datapath::Service service = std::get<datapath::Service>(ServiceOf("cart", {}).body);
+  service.ports[0].node_port = 30080;
+  service.ports[0].backends = {{Address("10.244.1.5"), 8080, "shop/here", "node-1", false},
+                               {Address("10.244.2.5"), 8080, "shop/there", "node-2", false},
+                               {Address("10.244.1.6"), 8080, "shop/leaving", "node-1", true}};
+  EXPECT_THAT(shown(service, "ClusterIP"), ElementsAre("shop/here", "shop/there"));
+  service.external_local = true;
+  EXPECT_THAT(shown(service, "ClusterIP"), ElementsAre("shop/here", "shop/there"));
+  EXPECT_THAT(shown(service, "NodePort"), ElementsAre("shop/here"));
+  service.internal_local = true;
+  service.ports[0].backends.erase(service.ports[0].backends.begin());
+  EXPECT_THAT(shown(service, "ClusterIP"), ElementsAre("shop/leaving"));
 }
 
 TEST_F(NodeAgentTest, ReadsEventsIntoTheHistory) {
