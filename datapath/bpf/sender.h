@@ -88,7 +88,10 @@ static __always_inline int check_possible(const struct packet *packet, const str
   bool router = packet->kind == PACKET_ICMP_ERROR && address_is_link_local(source);
   bool on_host = address_stays_home(source) && !router;
   bool impossible = on_host || flow->from.hop == FL_HOP_HOST || address_is_multicast(source);
-  return impossible ? FL_REASON_IMPOSSIBLE_SOURCE : FL_REASON_FORWARDED;
+  if (!impossible) return FL_REASON_FORWARDED;
+  struct fl_trace_step *step = trace_step(FL_TRACE_SOURCE, FL_REASON_IMPOSSIBLE_SOURCE, flow->from.map);
+  if (step) step->address = *source;
+  return FL_REASON_IMPOSSIBLE_SOURCE;
 }
 
 /* A packet out of the tunnel: the node that sent it must own the inner source. */

@@ -61,8 +61,11 @@ TEST_P(SourceTest, TheOutsideMayNotClaimWhatNobodyThereCanBe) {
   addresses.push_back(node().ToString());
   for (const std::string& address : addresses) {
     const IpAddress claimed = Address(address);
-    EXPECT_TRUE(DroppedFor(FL_REASON_IMPOSSIBLE_SOURCE, world.FromNode(Ip{claimed, a()} / Udp{1, 2})))
-        << address;
+    const Outcome whole = world.FromNode(Ip{claimed, a()} / Udp{1, 2});
+    EXPECT_TRUE(DroppedFor(FL_REASON_IMPOSSIBLE_SOURCE, whole)) << address;
+    const fl_trace_step& last = whole.trace.step[whole.trace.count - 1];
+    EXPECT_EQ(last.kind, FL_TRACE_SOURCE) << "why names the stage that refuses";
+    EXPECT_EQ(last.reason, FL_REASON_IMPOSSIBLE_SOURCE);
     Ip tail{claimed, a()};
     tail.fragment_offset = 1480;
     tail.protocol = 17;
