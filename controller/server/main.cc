@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/http_server.h"
 #include "base/status_macros.h"
@@ -205,9 +208,24 @@ void DeclareOptions(CLI::App* app, Options* options) {
       ->capture_default_str();
 }
 
+// Longer than agents wait at most between two tries to connect (sync_client.h).
+constexpr std::chrono::seconds kPatienceWithNodes{15};
+
 absl::StatusOr<std::unique_ptr<Controller>> OpenController(const Options& options,
                                                            const ClusterSettings& settings, EventLoop* loop) {
-  if (!settings.api_server) return Controller::Open(options.manifests, settings, SystemClock(), loop);
+  if (!settings.api_server) {
+    ASSIGN_OR_RETURN(std::unique_ptr<Controller> controller,
+                     Controller::Open(options.manifests, settings, SystemClock(), loop));
+    controller->hub().WaitForNodes();
+    loop->After(kPatienceWithNodes, [hub = &controller->hub()] {
+      const std::set<std::string> missing = hub->AwaitedNodes();
+      if (missing.empty()) return;
+      spdlog::warn("not connected: {}; until they are, nobody is told the addresses of their pods",
+                   absl::StrJoin(missing, ", "));
+      hub->EndWait();
+    });
+    return controller;
+  }
   ASSIGN_OR_RETURN(kube::ApiAccess access, kube::OpenAccess(options.kubeconfig, options.api_servers));
   return Controller::OpenKubernetes(std::move(access), settings, loop);
 }

@@ -22,8 +22,27 @@ absl::StatusOr<Hub::Agent*> Hub::AgentOf(AgentLink* link) {
 }
 
 void Hub::Pump(Agent& agent) {
-  if (agent.link == nullptr) return;
+  if (agent.link == nullptr || waiting_) return;
   if (std::optional<Push> push = agent.session->NextPush(watermark_)) agent.link->Send(*push);
+}
+
+std::set<std::string> Hub::AwaitedNodes() const {
+  std::set<std::string> awaited;
+  if (!waiting_) return awaited;
+  for (const auto& [uid, pod] : store_->cluster().pods) {
+    const bool reported = !pod.host_network && !pod.terminated && pod.status_addresses.empty();
+    if (reported && store_->HasNode(pod.node) && !agents_.contains(pod.node)) awaited.insert(pod.node);
+  }
+  return awaited;
+}
+
+void Hub::EndWait() {
+  waiting_ = false;
+  for (auto& [node, agent] : agents_) Pump(agent);
+}
+
+void Hub::EndWaitIfAllAreThere() {
+  if (waiting_ && AwaitedNodes().empty()) EndWait();
 }
 
 void Hub::FanOut(const Changes& changes) {
@@ -56,6 +75,7 @@ void Hub::SetObjects(const std::map<ObjectKey, Object>& objects, uint64_t waterm
     agent = agents_.erase(agent);
   }
   FanOut(changes);
+  EndWaitIfAllAreThere();
 }
 
 absl::Status Hub::OnHello(AgentLink* link, const HelloMessage& hello) {
@@ -87,6 +107,7 @@ absl::Status Hub::OnHello(AgentLink* link, const HelloMessage& hello) {
   link_nodes_[link] = hello.node;
   FanOut(changes);
   Pump(agent);
+  EndWaitIfAllAreThere();
   if (hello.watermark > watermark_) agent_ahead_(hello.watermark);
   return absl::OkStatus();
 }

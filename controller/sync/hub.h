@@ -66,6 +66,14 @@ class Hub {
   // behind, and to go beyond it (SetObjects). Until then that agent is told nothing.
   void OnAgentAhead(std::function<void(uint64_t)> callback) { agent_ahead_ = std::move(callback); }
 
+  // For a controller that has just started and learns pods' addresses from their agents alone: nobody is told
+  // anything until every node with such pods has said Hello, or EndWait(). Told at once, an agent would take
+  // from Services and policies what other nodes have not said yet, and end live connections.
+  void WaitForNodes() { waiting_ = true; }
+  // The nodes that it waits for.
+  std::set<std::string> AwaitedNodes() const;
+  void EndWait();
+
   // What comes from a link. An error is what its stream ends with.
   absl::Status OnHello(AgentLink* link, const HelloMessage& hello);
   absl::Status OnAck(AgentLink* link, uint64_t nonce);
@@ -87,12 +95,14 @@ class Hub {
   absl::StatusOr<Agent*> AgentOf(AgentLink* link);
   void FanOut(const Changes& changes);
   void Pump(Agent& agent);
+  void EndWaitIfAllAreThere();
   void Disconnect(Agent& agent, const absl::Status& status);
 
   Store* store_;
   std::map<std::string, Agent> agents_;           // by node
   std::map<AgentLink*, std::string> link_nodes_;  // node of a link that said Hello
   uint64_t watermark_ = 0;
+  bool waiting_ = false;
   std::function<void(uint64_t)> agent_ahead_ = [](uint64_t) {};
 };
 

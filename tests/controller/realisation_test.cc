@@ -157,5 +157,36 @@ TEST_F(RealisationTest, WhatAnAgentCannotHoldIsRefusedThere) {
   EXPECT_EQ(RealisationOf({"Service", "shop", "big"}, store_, hub_)[0].message, "map frontend is full");
 }
 
+TEST_F(RealisationTest, AControllerThatHasJustStartedWaitsForAllNodesBeforeItTellsAny) {
+  hub_.WaitForNodes();
+  EXPECT_THAT(hub_.AwaitedNodes(), ElementsAre("n1", "n2"));
+  Connect("n1");
+  EXPECT_FALSE(links_["n1"].last) << "it would take the backends of n2 away";
+  EXPECT_THAT(hub_.AwaitedNodes(), ElementsAre("n2"));
+  Connect("n2");
+  EXPECT_TRUE(links_["n1"].last);
+  EXPECT_TRUE(links_["n2"].last);
+  EXPECT_THAT(hub_.AwaitedNodes(), IsEmpty());
+}
+
+TEST_F(RealisationTest, ItWaitsForNoNodeWithoutPodsNorForEver) {
+  hub_.WaitForNodes();
+  hub_.SetObjects(ObjectsOf(NodeYaml("n1", 1) + NodeYaml("n2", 2) + NodeYaml("n3", 3) + PodYaml("p1", "n1")),
+                  ++watermark_);
+  Connect("n1");
+  EXPECT_TRUE(links_["n1"].last) << "n2 and n3 have no pods";
+
+  Hub other(&store_);
+  Put("");
+  other.WaitForNodes();
+  other.EndWait();
+  HeldBack link;
+  HelloMessage hello;
+  hello.protocol_version = kProtocolVersion;
+  hello.node = "n1";
+  ASSERT_TRUE(other.OnHello(&link, hello).ok());
+  EXPECT_TRUE(link.last);
+}
+
 }  // namespace
 }  // namespace fairlead::controller

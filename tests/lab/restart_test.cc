@@ -98,6 +98,29 @@ TEST(RestartTest, PoliciesStayInForceWhileTheAgentIsDown) {
   EXPECT_EQ(lab.ProbeBriefly("a/stranger", target), "timeout");
 }
 
+// Which addresses pods have only their nodes' agents know, and they come back one after the other.
+TEST(RestartTest, AControllerThatStartsAgainEndsNoConnection) {
+  const Lab lab(Cluster() + Service("a", "server",
+                                    "  selector: {app: server}\n"
+                                    "  ports: [{port: 80, targetPort: http}]\n"));
+  ASSERT_TRUE(lab.up());
+  const std::string service = Lab::At(lab.Address("service", "a/server"), 80);
+  std::vector<std::unique_ptr<Load>> loads;
+  for (int i = 0; i < 6; ++i) {
+    loads.push_back(std::make_unique<Load>(lab, "a/client", "connection " + std::to_string(i),
+                                           std::vector<std::string>{service}));
+  }
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(lab.Fairlead({"lab", "kill", "controller"}).exit_code, 0);
+    EXPECT_TRUE(Eventually([&] { return lab.Fairlead({"status"}).exit_code == 0; }));
+  }
+  for (const auto& load : loads) load->Stop();
+  for (const auto& load : loads) {
+    EXPECT_EQ(load->report().value("end", ""), "ok") << load->name() << " " << load->report();
+    EXPECT_EQ(load->report().value("lost", -1), 0) << load->name() << " " << load->report();
+  }
+}
+
 // Everything under the records' folders of a node, as a bad disk leaves it. Returns how many files.
 int DamageRecords(const Lab& lab, const std::string& node) {
   int files = 0;
