@@ -15,6 +15,8 @@ struct Condition {
   bool ok = false;
   std::string message;   // of a bad one: what is wrong and the way out
   int64_t since_ns = 0;  // wall clock
+
+  bool operator==(const Condition&) const = default;
 };
 
 class Conditions {

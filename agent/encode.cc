@@ -170,6 +170,29 @@ pb::SyncRequest EncodeReport(const std::vector<EndpointReport>& upserts,
   return request;
 }
 
+pb::SyncRequest EncodeHealth(const AgentHealth& health) {
+  pb::SyncRequest request;
+  pb::AgentHealth* to = request.mutable_report()->mutable_health();
+  to->set_ready(health.ready);
+  to->set_kernel(health.kernel);
+  for (const Condition& condition : health.conditions) {
+    pb::AgentCondition* out = to->add_conditions();
+    out->set_type(condition.type);
+    out->set_ok(condition.ok);
+    out->set_message(condition.message);
+    out->set_since_ns(condition.since_ns);
+  }
+  for (const PoolUsage& pool : health.pools) {
+    pb::AddressPool* out = to->add_pools();
+    out->mutable_cidr()->set_address(pool.cidr.address().ToBytes());
+    out->mutable_cidr()->set_length(static_cast<uint32_t>(pool.cidr.length()));
+    out->set_used(pool.used);
+    out->set_free(pool.free);
+    out->set_cooling(pool.cooling);
+  }
+  return request;
+}
+
 std::string EncodeState(const NodeState& state, uint64_t watermark) {
   pb::SyncResponse response;
   response.set_watermark(watermark);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/endpoint_report.h"
+#include "agent/health.h"
 #include "agent/node_state.h"
 #include "agent/resource.h"
 #include "api/control.pb.h"
@@ -19,6 +20,7 @@ control::v1::SyncRequest EncodeAck(uint64_t nonce);
 control::v1::SyncRequest EncodeNack(uint64_t nonce, const std::vector<ResourceError>& errors);
 control::v1::SyncRequest EncodeReport(const std::vector<EndpointReport>& upserts,
                                       const std::vector<EndpointReport>& removals);
+control::v1::SyncRequest EncodeHealth(const AgentHealth& health);
 
 // Everything that is held, as the push that would bring an empty agent there. Groups come before
 // sets and sets before endpoints.

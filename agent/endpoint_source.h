@@ -15,6 +15,8 @@ namespace fairlead::agent {
 struct PoolUsage {
   IpPrefix cidr;
   uint64_t used = 0, free = 0, cooling = 0;
+
+  bool operator==(const PoolUsage&) const = default;
 };
 
 class EndpointSource {

@@ -20,6 +20,7 @@
 #include "agent/files.h"
 #include "agent/folder_lock.h"
 #include "agent/grpc_server.h"
+#include "agent/health_reporter.h"
 #include "agent/kubernetes/kubernetes_node.h"
 #include "agent/monitoring.h"
 #include "agent/node/cni_installation.h"
@@ -114,6 +115,7 @@ absl::Status Serve(Options options) {
   agent.Start();
   sync->Start();
   if (kubernetes) kubernetes->Start(sync.get());
+  const HealthReporter health(&agent, sync.get(), loop.get());
   CniCommands commands(&agent, &pods);
   ASSIGN_OR_RETURN(auto queue,
                    ReleaseFolder::Open(options.run_dir + "/cni-queue", loop.get(),

@@ -254,6 +254,7 @@ void NodeAgent::OnDisconnect(const absl::Status& status) {
 std::vector<ResourceError> NodeAgent::OnPush(Push push) {
   if (!connected_) {
     connected_ = true;
+    ++streams_;
     conditions_.Set("ControllerConnected", true, "");
     spdlog::info("the controller answers");
   }

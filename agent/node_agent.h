@@ -76,6 +76,9 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   std::vector<PoolUsage> Pools() const;
   FlowHistory& flows() { return flows_; }
   const FlowHistory& flows() const { return flows_; }
+  bool connected() const { return connected_; }
+  // Counts the streams on which a controller has answered.
+  uint64_t streams() const { return streams_; }
   uint64_t watermark() const { return watermark_; }
   // When the datapath was last brought to what it should hold, wall clock; 0: not yet.
   int64_t applied_ns() const { return applied_ns_; }
@@ -120,6 +123,7 @@ class NodeAgent : public SyncHandler, public EndpointSink {
   bool complete_ = false;
   bool apply_all_ = true;  // what the datapath holds is not the state before the next change
   bool connected_ = false;
+  uint64_t streams_ = 0;
   // What was on disk is not what the kernel holds: an agent has died before it could save. Until a
   // controller has told everything nothing is applied, for it might take something back.
   bool holding_ = false;

@@ -285,4 +285,8 @@ void SyncClient::Report(const std::vector<EndpointReport>& upserts,
   if (stream_) stream_->Send(EncodeReport(upserts, removals));
 }
 
+void SyncClient::ReportHealth(const AgentHealth& health) {
+  if (stream_) stream_->Send(EncodeHealth(health));
+}
+
 }  // namespace fairlead::agent

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "agent/controller_tls.h"
 #include "agent/endpoint_report.h"
+#include "agent/health.h"
 #include "agent/node_state.h"
 #include "agent/resource.h"
 #include "agent/tls_files.h"
@@ -77,6 +78,7 @@ class SyncClient {
   void Reconnect();
   // Without a stream nothing happens: the next Hello says it all.
   void Report(const std::vector<EndpointReport>& upserts, const std::vector<EndpointReport>& removals);
+  void ReportHealth(const AgentHealth& health);
 
  private:
   class Stream;

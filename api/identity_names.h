@@ -7,6 +7,8 @@ namespace fairlead {
 // The common name, or a URI among the subject alternative names, of the certificate of a node's agent:
 // followed by the node's name.
 inline constexpr char kNodeNamePrefix[] = "system:fairlead:node:";
+// The common name of the certificate by which a controller asks another one.
+inline constexpr char kControllerPeerName[] = "system:fairlead:controller";
 // The DNS name in a controller's certificate, whatever address it is reached at; and the audience of the
 // tokens that are shown to it.
 inline constexpr char kControllerName[] = "fairlead-controller";

@@ -13,6 +13,7 @@ namespace fairlead::kube {
 // How a PATCH is meant (Kubernetes API concepts, "Patch and update").
 inline constexpr char kJsonPatch[] = "application/json-patch+json";                  // RFC 6902
 inline constexpr char kMergePatch[] = "application/merge-patch+json";                // RFC 7386
+inline constexpr char kApplyPatch[] = "application/apply-patch+yaml";                // server-side apply
 inline constexpr char kStrategicPatch[] = "application/strategic-merge-patch+json";  // lists by key
 
 struct ApiRequest {

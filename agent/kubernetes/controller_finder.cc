@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
+#include "kube/controller_pods.h"
 #include "spdlog/spdlog.h"
 
 namespace fairlead::agent {
@@ -57,11 +58,8 @@ void ControllerFinder::LookIn(int64_t delay_ns) {
 void ControllerFinder::Look() {
   looking_ = true;
   looked_ns_ = SystemClock().MonotonicNs();
-  // Any version will do, so that the API server need not ask its store.
-  api_->Call(
-      {.path = absl::StrCat("/api/v1/namespaces/", kube::UrlEscaped(options_.namespace_name),
-                            "/pods?resourceVersion=0&labelSelector=", kube::UrlEscaped(kControllerSelector))},
-      [this](const absl::StatusOr<nlohmann::json>& list) { Take(list); });
+  api_->Call({.path = kube::ControllerPodsPath(options_.namespace_name)},
+             [this](const absl::StatusOr<nlohmann::json>& list) { Take(list); });
 }
 
 void ControllerFinder::Take(const absl::StatusOr<nlohmann::json>& list) {
@@ -72,8 +70,8 @@ void ControllerFinder::Take(const absl::StatusOr<nlohmann::json>& list) {
     controllers = ControllersIn(*list, options_.port, options_.node);
     if (controllers.empty()) {
       status = absl::NotFoundError(absl::StrCat(
-          "there is no pod with the labels ", kControllerSelector, " in namespace ", options_.namespace_name,
-          " that has an address: is the controller's Deployment there?"));
+          "there is no pod with the labels ", kube::kControllerSelector, " in namespace ",
+          options_.namespace_name, " that has an address: is the controller's Deployment there?"));
     }
   }
   if (!status.ok()) {

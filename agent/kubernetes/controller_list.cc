@@ -9,37 +9,16 @@
 #include "base/address_port.h"
 #include "base/ip.h"
 #include "base/stable_hash.h"
-#include "kube/json.h"
+#include "kube/controller_pods.h"
 
 namespace fairlead::agent {
-namespace {
-
-using kube::TextField;
-
-bool IsReady(const nlohmann::json& pod) {
-  const nlohmann::json& conditions = kube::ListField(pod, {"status", "conditions"});
-  return std::any_of(conditions.begin(), conditions.end(), [](const nlohmann::json& condition) {
-    return TextField(condition, {"type"}) == "Ready" && TextField(condition, {"status"}) == "True";
-  });
-}
-
-// What is over or ending takes no agents.
-bool IsEnding(const nlohmann::json& pod) {
-  const std::string phase = TextField(pod, {"status", "phase"});
-  return kube::FindField(pod, {"metadata", "deletionTimestamp"}) != nullptr || phase == "Succeeded" ||
-         phase == "Failed";
-}
-
-}  // namespace
 
 std::vector<std::string> ControllersIn(const nlohmann::json& list, uint16_t port, const std::string& node) {
   std::vector<std::tuple<bool, uint64_t, std::string>> ranked;
-  for (const nlohmann::json& pod : kube::ListField(list, {"items"})) {
-    const absl::StatusOr<IpAddress> address = IpAddress::Parse(TextField(pod, {"status", "podIP"}));
-    if (!address.ok() || IsEnding(pod)) continue;
-    std::string controller = WithPort(*address, port);
+  for (const kube::ControllerPod& pod : kube::ControllerPodsIn(list)) {
+    std::string controller = WithPort(pod.address, port);
     const uint64_t rank = StableHash(absl::StrCat(node, " ", controller));
-    ranked.emplace_back(!IsReady(pod), rank, std::move(controller));
+    ranked.emplace_back(!pod.ready, rank, std::move(controller));
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> controllers;

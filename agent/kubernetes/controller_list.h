@@ -11,10 +11,6 @@
 
 namespace fairlead::agent {
 
-// Labels that the chart gives to the controller's pods and to nobody else's.
-inline constexpr char kControllerSelector[] =
-    "app.kubernetes.io/name=fairlead,app.kubernetes.io/component=controller";
-
 // "10.0.0.1:9443" or "[fd00::1]:9443" of each pod of `list`, a PodList, that has an address and is not on its
 // way out. Those that are ready come first; among equals a hash of node and address decides, so that nodes
 // spread over replicas and each tries them in the same order ever after.

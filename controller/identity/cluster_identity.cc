@@ -71,8 +71,13 @@ absl::Status ClusterIdentity::TakeIn(const Authorities& authorities) {
     const pki::Leaf leaf{
         .common_name = kControllerName, .dns_names = {kControllerName}, .use = pki::Use::kServer};
     ASSIGN_OR_RETURN(certificate_, pki::Sign(authorities.signer, public_key, leaf, LeafLifetime(now)));
+    ASSIGN_OR_RETURN(
+        const pki::Certificate peer,
+        pki::Sign(authorities.signer, public_key,
+                  {.common_name = kControllerPeerName, .use = pki::Use::kClient}, LeafLifetime(now)));
     texts_.cert = certificate_->ToPem();
     texts_.key = key.ToPem();
+    peer_texts_ = {texts_.ca, peer.ToPem(), texts_.key};
     spdlog::info("this controller's certificate is signed by {}, until {}",
                  NameOf(authorities.signer.certificate), pki::TimeText(certificate_->end()));
   }
@@ -82,6 +87,7 @@ absl::Status ClusterIdentity::TakeIn(const Authorities& authorities) {
     }
   }
   texts_.ca = trusted_pem;
+  peer_texts_.ca = trusted_pem;
   tls_->Hold(texts_);
   return absl::OkStatus();
 }

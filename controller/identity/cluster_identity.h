@@ -2,6 +2,7 @@
 // fresh; the CA that signs it, kept with the other replicas; and the signing of agents' certificates.
 //
 //   Secret fairlead-ca <-> AuthorityKeeper -> this controller's certificate -> HeldTls (every handshake)
+//                                          -> another, for what it asks other replicas (peer_texts)
 //                                          -> NodeSigner (Identity.Sign)
 #pragma once
 
@@ -42,6 +43,8 @@ class ClusterIdentity {
   const absl::Status& status() const { return status_; }
   const std::optional<Authorities>& authorities() const { return keeper_.authorities(); }
   const std::optional<pki::Certificate>& certificate() const { return certificate_; }
+  // How it shows itself to other replicas; empty before there is a certificate.
+  const TlsTexts& peer_texts() const { return peer_texts_; }
 
  private:
   void Round();
@@ -57,7 +60,7 @@ class ClusterIdentity {
   std::function<void()> on_ready_;
   absl::Status status_;
   std::optional<pki::Certificate> certificate_;
-  TlsTexts texts_;
+  TlsTexts texts_, peer_texts_;
   // Replicas that start together do not ask, nor write, together.
   Backoff backoff_{std::chrono::nanoseconds(kFirstDelay).count(),
                    std::chrono::nanoseconds(kRoundInterval).count(), std::random_device()()};

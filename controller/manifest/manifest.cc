@@ -116,7 +116,11 @@ ManifestEntry ReadObject(const std::string& kind, bool cluster_scoped, const Whe
   ManifestEntry entry;
   entry.key = KeyOf(value, kind, cluster_scoped);
   if (problems.empty()) {
-    entry.object = Object{*entry.key, where, std::move(body), {}};
+    entry.object = Object{*entry.key,
+                          where,
+                          std::move(body),
+                          {},
+                          {metadata.uid, metadata.generation, metadata.resource_version}};
     for (const Problem& remark : problems.remarks()) {
       entry.object->remarks.push_back({remark.line, absl::StrCat(remark.field, ": ", remark.message)});
     }

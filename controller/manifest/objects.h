@@ -184,11 +184,21 @@ inline constexpr char kConfigName[] = "fairlead";  // of any other name there is
 using ObjectBody = std::variant<NamespaceObject, NodeObject, PodObject, WorkloadObject, ServiceObject,
                                 EndpointSliceObject, policy::NetworkPolicy, ConfigObject>;
 
+// What the API server has numbered an object with; empty and 0 where it has not.
+struct ObjectVersion {
+  std::string uid;
+  int64_t generation = 0;         // of its spec; not every kind has one
+  uint64_t resource_version = 0;  // of everything
+
+  bool operator==(const ObjectVersion&) const = default;
+};
+
 struct Object {
   ObjectKey key;
   Where where;
   ObjectBody body;
   std::vector<Remark> remarks;
+  ObjectVersion version;
 };
 
 }  // namespace fairlead::controller

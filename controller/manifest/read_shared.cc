@@ -1,5 +1,6 @@
 #include <set>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "controller/manifest/names.h"
 #include "controller/manifest/readers.h"
@@ -11,6 +12,13 @@ std::string CheckName(const std::string& kind, const std::string& name) {
   if (kind == "Namespace") return CheckDnsLabel(name);
   if (kind == "Service") return CheckDns1035Label(name);
   return CheckDnsSubdomain(name);
+}
+
+// What the API server has set, for nobody to check; 0 where it has not.
+int64_t NumberAt(Fields& fields, const std::string& key) {
+  const std::optional<At> at = fields.Find(key);
+  int64_t number = 0;
+  return at && absl::SimpleAtoi(at->value->text, &number) && number > 0 ? number : 0;
 }
 
 policy::LabelRequirement ReadRequirement(const At& at, Problems* problems) {
@@ -120,8 +128,10 @@ Metadata ReadMetadata(Fields& object, const std::string& kind, bool cluster_scop
   metadata.labels = ReadLabels(fields, "labels", problems);
   fields.StringMap("annotations");
   metadata.deleting = !fields.String("deletionTimestamp").empty();
+  metadata.generation = NumberAt(fields, "generation");
+  metadata.resource_version = static_cast<uint64_t>(NumberAt(fields, "resourceVersion"));
   fields.KnownButUnused({"generateName", "creationTimestamp", "deletionGracePeriodSeconds", "finalizers",
-                         "generation", "managedFields", "ownerReferences", "resourceVersion", "selfLink"});
+                         "managedFields", "ownerReferences", "selfLink"});
   fields.Finish();
   return metadata;
 }

@@ -17,6 +17,8 @@ struct Metadata {
   std::string uid;
   policy::Labels labels;
   bool deleting = false;
+  int64_t generation = 0;         // 0: not given
+  uint64_t resource_version = 0;  // 0: not given, or no number
 };
 
 // `object` is the whole object; its kind decides on the shape of its name.

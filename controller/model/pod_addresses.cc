@@ -71,4 +71,12 @@ size_t PodAddresses::CountOf(const std::string& node) const {
   return endpoints == nodes_.end() ? 0 : endpoints->second.size();
 }
 
+std::vector<ReportedEndpoint> PodAddresses::On(const std::string& node) const {
+  std::vector<ReportedEndpoint> all;
+  const auto endpoints = nodes_.find(node);
+  if (endpoints == nodes_.end()) return all;
+  for (const auto& [key, endpoint] : endpoints->second) all.push_back(endpoint);
+  return all;
+}
+
 }  // namespace fairlead::controller

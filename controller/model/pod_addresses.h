@@ -37,6 +37,8 @@ class PodAddresses {
   std::vector<IpAddress> Of(const std::string& node, const std::string& uid,
                             const std::string& full_name) const;
   size_t CountOf(const std::string& node) const;
+  // All that lives on it.
+  std::vector<ReportedEndpoint> On(const std::string& node) const;
 
  private:
   using NodeEndpoints = std::map<std::string, ReportedEndpoint>;  // by UID, else "namespace/name"

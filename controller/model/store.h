@@ -30,6 +30,9 @@ class Store {
   Changes ApplyReport(const std::string& node, const std::vector<ReportedEndpoint>& upserts,
                       const std::vector<ReportedEndpoint>& removals);
 
+  // What its agent has reported.
+  std::vector<ReportedEndpoint> ReportedOn(const std::string& node) const { return reported_.On(node); }
+
   // Null: the node is not to hold it.
   ResourcePtr Find(const std::string& node, const ResourceId& id) const;
   // Of what the node is to hold, what others need not: its endpoints, their sets, and these sets' groups.

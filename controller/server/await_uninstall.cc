@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "api/identity_names.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/status_macros.h"
@@ -32,6 +33,13 @@ struct Command {
   std::string kubeconfig;
   std::string namespace_name = "kube-system";
   uint32_t timeout_s = 180;
+};
+
+// What the controllers made.
+struct Made {
+  const char* api;
+  const char* resource;
+  const char* name;
 };
 
 uint64_t Number(const json& object, std::initializer_list<const char*> path) {
@@ -68,7 +76,9 @@ class Wait {
                  const UninstallProgress now = ReadUninstallProgress(daemon_set, *pods);
                  if (now.done) {
                    std::cout << "all " << now.nodes << " nodes are clean\n";
-                   return Remove({"secrets", "configmaps"});
+                   return Remove({{"/apis/coordination.k8s.io/v1", "leases", "fairlead-controller"},
+                                  {"/api/v1", "secrets", kCaObject},
+                                  {"/api/v1", "configmaps", kCaObject}});
                  }
                  LookAgain(absl::StrCat(now.clean, " of ", now.nodes, " nodes are clean",
                                         now.late.empty() ? "" : "; ", absl::StrJoin(now.late, "; ")));
@@ -89,18 +99,21 @@ class Wait {
         command_.namespace_name, " delete daemonset,job,role,rolebinding,serviceaccount ", kName)));
   }
 
-  void Remove(std::vector<std::string> kinds) {
-    if (kinds.empty()) return End(absl::OkStatus());
-    const std::string kind = kinds.back();
-    kinds.pop_back();
-    api_->Call(
-        {.method = "DELETE",
-         .path = absl::StrCat("/api/v1/namespaces/", command_.namespace_name, "/", kind, "/fairlead-ca")},
-        [this, kinds, kind](const absl::StatusOr<json>& deleted) {
-          if (!deleted.ok() && !absl::IsNotFound(deleted.status()))
-            return End(WrapError(deleted.status(), absl::StrCat("delete ", kind, " fairlead-ca")));
-          Remove(kinds);
-        });
+  // Objects that the controllers made, one after the other.
+  void Remove(std::vector<Made> objects) {
+    if (objects.empty()) return End(absl::OkStatus());
+    const Made object = objects.back();
+    objects.pop_back();
+    api_->Call({.method = "DELETE",
+                .path = absl::StrCat(object.api, "/namespaces/", command_.namespace_name, "/",
+                                     object.resource, "/", object.name)},
+               [this, objects, object](const absl::StatusOr<json>& deleted) {
+                 if (!deleted.ok() && !absl::IsNotFound(deleted.status())) {
+                   return End(WrapError(deleted.status(),
+                                        absl::StrCat("delete ", object.resource, " ", object.name)));
+                 }
+                 Remove(objects);
+               });
   }
 
   void End(absl::Status status) {

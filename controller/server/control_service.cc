@@ -88,6 +88,11 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
       case pb::SyncRequest::kReport: {
         ASSIGN_OR_RETURN(auto upserts, Decode(request.report().upserts(), "report.upserts"));
         ASSIGN_OR_RETURN(auto removals, Decode(request.report().removals(), "report.removals"));
+        if (request.report().has_health()) {
+          ASSIGN_OR_RETURN(AgentHealth health, Decode(request.report().health()));
+          RETURN_IF_ERROR(hub_->OnHealth(this, std::move(health)));
+          if (upserts.empty() && removals.empty()) return absl::OkStatus();
+        }
         return hub_->OnReport(this, upserts, removals);
       }
       case pb::SyncRequest::REQUEST_NOT_SET:

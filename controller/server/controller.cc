@@ -27,20 +27,23 @@ void LogNew(const char* prefix, std::vector<Rejection> now, std::vector<Rejectio
 absl::StatusOr<std::unique_ptr<Controller>> Controller::Open(const std::vector<std::string>& folders,
                                                              const ClusterSettings& settings,
                                                              const Clock& clock, EventLoop* loop) {
-  auto controller = absl::WrapUnique(new Controller(settings));
-  ASSIGN_OR_RETURN(controller->source_,
-                   FolderSource::Open(folders, clock, loop, [raw = controller.get()] { raw->TakeIn(); }));
-  controller->Begin();
-  return controller;
+  return OpenWith(settings, [&](std::function<void()> changed) {
+    return FolderSource::Open(folders, clock, loop, std::move(changed));
+  });
 }
 
 absl::StatusOr<std::unique_ptr<Controller>> Controller::OpenKubernetes(kube::ApiAccess access,
                                                                        const ClusterSettings& settings,
                                                                        EventLoop* loop) {
+  return OpenWith(settings, [&](std::function<void()> changed) {
+    return KubernetesSource::Open(std::move(access), std::random_device()(), loop, std::move(changed));
+  });
+}
+
+absl::StatusOr<std::unique_ptr<Controller>> Controller::OpenWith(const ClusterSettings& settings,
+                                                                 const OpenSource& open) {
   auto controller = absl::WrapUnique(new Controller(settings));
-  ASSIGN_OR_RETURN(controller->source_,
-                   KubernetesSource::Open(std::move(access), std::random_device()(), loop,
-                                          [raw = controller.get()] { raw->TakeIn(); }));
+  ASSIGN_OR_RETURN(controller->source_, open([raw = controller.get()] { raw->TakeIn(); }));
   controller->Begin();
   return controller;
 }

@@ -28,6 +28,12 @@ class Controller {
                                                                     const ClusterSettings& settings,
                                                                     EventLoop* loop);
 
+  // `open` makes the source, which calls what it is given after each change.
+  using OpenSource =
+      std::function<absl::StatusOr<std::unique_ptr<ObjectSource>>(std::function<void()> changed)>;
+  static absl::StatusOr<std::unique_ptr<Controller>> OpenWith(const ClusterSettings& settings,
+                                                              const OpenSource& open);
+
   // False: there is nothing to tell agents yet. Turns true before a call of OnChange.
   bool synced() const { return source_->synced(); }
   const ObjectSource& source() const { return *source_; }

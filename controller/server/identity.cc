@@ -29,6 +29,7 @@ PeerIdentity IdentityOf(const grpc::ServerContextBase& context) {
     for (const grpc::string_ref& value : auth->FindPropertyValues(property)) {
       identity.authenticated = true;
       absl::string_view text(value.data(), value.size());
+      identity.controller = identity.controller || text == kControllerPeerName;
       if (identity.node.empty() && absl::StartsWith(text, kNodeNamePrefix)) {
         identity.node = std::string(text.substr(sizeof(kNodeNamePrefix) - 1));
       }
@@ -43,6 +44,10 @@ bool MaySpeakFor(const PeerIdentity& peer, const std::string& node) {
 
 bool MaySeeCluster(const PeerIdentity& peer) {
   return peer.local || (peer.authenticated && peer.node.empty());
+}
+
+bool MayAskForPeers(const PeerIdentity& peer) {
+  return peer.local || (peer.authenticated && peer.controller && peer.node.empty());
 }
 
 }  // namespace fairlead::controller

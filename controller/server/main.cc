@@ -25,11 +25,10 @@
 #include "base/http_server.h"
 #include "base/status_macros.h"
 #include "base/unique_fd.h"
-#include "controller/config/reporter.h"
-#include "controller/events/reporter.h"
 #include "controller/identity/cluster_identity.h"
 #include "controller/server/await_uninstall.h"
 #include "controller/server/monitoring.h"
+#include "controller/server/replica_duties.h"
 #include "controller/server/server.h"
 #include "kube/access.h"
 #include "kube/api_client.h"
@@ -58,6 +57,7 @@ struct Options {
   uint32_t vxlan_vni = 1;
   uint16_t vxlan_port = 8472;
   bool events = true;
+  bool status_objects = true;
   std::string log_level = "info";
 };
 
@@ -178,6 +178,11 @@ void DeclareOptions(CLI::App* app, Options* options) {
          "with --manifests")
       ->type_name("BOOL")
       ->capture_default_str();
+  app->add_option("--status-objects", options->status_objects,
+                  "keep FairleadNode and FairleadRealisation objects, which say how nodes are and where "
+                  "policies and Services are in force; with --identity kubernetes")
+      ->type_name("BOOL")
+      ->capture_default_str();
   app->add_option("--routing", options->routing, "how pods' packets travel between nodes")
       ->check(CLI::IsMember({"direct", "vxlan"}))
       ->capture_default_str();
@@ -273,29 +278,39 @@ absl::StatusOr<Certificates> OpenCertificates(const Options& options, EventLoop*
   return certificates;
 }
 
-// What is said of objects at the API server; nothing of manifests.
-struct Reports {
-  std::unique_ptr<kube::ApiClient> api;
-  std::unique_ptr<ConfigReporter> config;
-  std::unique_ptr<EventReporter> events;  // none: they are not wanted
-};
+// The port of the first address that is no unix socket; 0: there is none.
+uint16_t PortOf(const std::vector<std::string>& listen) {
+  for (const std::string& address : listen) {
+    uint32_t port = 0;
+    if (!absl::StartsWith(address, "unix:") &&
+        absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port))
+      return static_cast<uint16_t>(port);
+  }
+  return 0;
+}
 
-absl::StatusOr<Reports> OpenReports(const Options& options, const Controller& controller, EventLoop* loop) {
-  Reports reports;
-  if (!options.manifests.empty()) return reports;
+// Nothing: there is no API server to write at.
+absl::StatusOr<std::unique_ptr<ReplicaDuties>> OpenDuties(const Options& options, Controller* controller,
+                                                          const Certificates& certificates, EventLoop* loop) {
+  if (!options.manifests.empty()) return nullptr;
+  // Replicas know each other by the cluster's certificates.
+  const bool has_peers = certificates.identity != nullptr;
   ASSIGN_OR_RETURN(kube::ApiAccess access, kube::OpenAccess(options.kubeconfig, options.api_servers));
-  ASSIGN_OR_RETURN(reports.api, kube::ApiClient::Start(std::move(access), loop));
-  const kube::ApiCall call = [api = reports.api.get()](kube::ApiRequest request, kube::ApiClient::Done done) {
-    api->Call(std::move(request), std::move(done));
-  };
-  reports.config = std::make_unique<ConfigReporter>(&controller, call, &SystemClock(), loop);
-  if (!options.events) return reports;
   char host[256] = "fairlead-controller";
   ::gethostname(host, sizeof(host) - 1);
   const char* pod = std::getenv("POD_NAME");
-  reports.events =
-      std::make_unique<EventReporter>(&controller, call, pod != nullptr ? pod : host, &SystemClock(), loop);
-  return reports;
+  return ReplicaDuties::Start(
+      {.events = options.events,
+       .status_objects = options.status_objects && has_peers,
+       .peers = has_peers,
+       .self = {.namespace_name = options.namespace_name,
+                .pod = pod != nullptr ? pod : host,
+                .port = PortOf(options.listen)}},
+      std::move(access), controller,
+      [identity = certificates.identity.get()] {
+        return identity != nullptr ? identity->peer_texts() : TlsTexts{};
+      },
+      loop);
 }
 
 absl::StatusOr<Listening> ListeningFrom(const Options& options, const Certificates& certificates) {
@@ -341,9 +356,11 @@ absl::Status Serve(const Options& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Controller> controller, OpenController(options, settings, loop.get()));
 
   ASSIGN_OR_RETURN(const Certificates certificates, OpenCertificates(options, loop.get()));
-  ASSIGN_OR_RETURN(const Reports reports, OpenReports(options, *controller, loop.get()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ReplicaDuties> duties,
+                   OpenDuties(options, controller.get(), certificates, loop.get()));
   ASSIGN_OR_RETURN(const Listening listening, ListeningFrom(options, certificates));
-  Monitored monitored{.controller = controller.get(), .identity = certificates.identity.get()};
+  Monitored monitored{
+      .controller = controller.get(), .identity = certificates.identity.get(), .duties = duties.get()};
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> health, ServeHealth(options, loop.get(), &monitored));
 
   // Agents find nobody here before there is something to tell them: an agent that connected earlier

@@ -55,6 +55,9 @@ std::vector<std::string> Faults(const Monitored& monitored) {
   if (monitored.identity != nullptr && !monitored.identity->status().ok()) {
     faults.emplace_back(monitored.identity->status().message());
   }
+  if (monitored.duties != nullptr && !monitored.duties->status().ok()) {
+    faults.emplace_back(monitored.duties->status().message());
+  }
   return faults;
 }
 
@@ -86,6 +89,10 @@ std::string MetricsPage(const Monitored& monitored, absl::Time now) {
   metrics.Value(static_cast<int64_t>(controller.Rejections().size()));
   metrics.Family("fairlead_controller_source_lost", "gauge", "What of the source cannot be followed now.");
   metrics.Value(static_cast<int64_t>(controller.source().Lost().size()));
+  if (monitored.duties != nullptr && monitored.duties->leader() != nullptr) {
+    metrics.Family("fairlead_controller_leads", "gauge", "1 where this replica writes the status objects.");
+    metrics.Value(monitored.duties->leader()->leads() ? 1 : 0);
+  }
   if (monitored.identity != nullptr) AddCertificates(*monitored.identity, &metrics);
   return metrics.text();
 }

@@ -7,12 +7,14 @@
 #include "base/http_server.h"
 #include "controller/identity/cluster_identity.h"
 #include "controller/server/controller.h"
+#include "controller/server/replica_duties.h"
 
 namespace fairlead::controller {
 
 struct Monitored {
   const Controller* controller = nullptr;
   const ClusterIdentity* identity = nullptr;  // none: certificates are files
+  const ReplicaDuties* duties = nullptr;      // none: there is no API server
   bool serving = false;                       // agents find somebody here
 };
 

@@ -48,6 +48,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Listening& listening
   server->services_.push_back(MakeControlService(loop, &controller->hub()));
   server->services_.push_back(MakeIntrospectService(loop, controller, listening.identity));
   server->services_.push_back(MakeWorkloadsService(loop, controller));
+  server->services_.push_back(MakePeersService(loop, controller));
   if (listening.signer != nullptr) {
     server->services_.push_back(MakeIdentityService(loop, listening.signer));
   }

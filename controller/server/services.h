@@ -16,6 +16,7 @@ std::unique_ptr<grpc::Service> MakeControlService(EventLoop* loop, Hub* hub);
 // `identity` may be null.
 std::unique_ptr<grpc::Service> MakeIntrospectService(EventLoop* loop, Controller* controller,
                                                      const ClusterIdentity* identity);
+std::unique_ptr<grpc::Service> MakePeersService(EventLoop* loop, Controller* controller);
 std::unique_ptr<grpc::Service> MakeWorkloadsService(EventLoop* loop, Controller* controller);
 
 }  // namespace fairlead::controller

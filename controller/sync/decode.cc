@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
@@ -14,6 +16,9 @@ constexpr size_t kMaxNameBytes = 512;
 constexpr size_t kMaxMessageBytes = 2048;
 constexpr int kMaxAddresses = 16;
 constexpr int kMaxErrors = 1000;
+constexpr int kMaxConditions = 64;
+constexpr size_t kMaxConditionTypeBytes = 64;
+constexpr int kMaxPools = 2;
 
 absl::Status CheckText(const std::string& text, size_t max, const std::string& field) {
   if (text.size() <= max) return absl::OkStatus();
@@ -56,7 +61,66 @@ absl::StatusOr<ReportedEndpoint> DecodeEndpoint(const pb::EndpointAddresses& fro
   return endpoint;
 }
 
+absl::StatusOr<AgentCondition> DecodeCondition(const pb::AgentCondition& from, const std::string& field) {
+  if (from.type().empty() || !std::all_of(from.type().begin(), from.type().end(),
+                                          [](unsigned char c) { return absl::ascii_isalpha(c); })) {
+    return absl::InvalidArgumentError(absl::StrCat(field, ".type: must be a word such as DatapathReady"));
+  }
+  RETURN_IF_ERROR(CheckText(from.type(), kMaxConditionTypeBytes, absl::StrCat(field, ".type")));
+  return AgentCondition{from.type(), from.ok(), Shorten(from.message(), kMaxMessageBytes), from.since_ns()};
+}
+
+absl::StatusOr<AddressPool> DecodePool(const pb::AddressPool& from, const std::string& field) {
+  const absl::StatusOr<IpAddress> address = IpAddress::FromBytes(from.cidr().address());
+  const absl::StatusOr<IpPrefix> cidr = address.ok() && from.cidr().length() <= 128
+                                            ? IpPrefix::Of(*address, static_cast<int>(from.cidr().length()))
+                                            : absl::InvalidArgumentError("");
+  if (!cidr.ok()) return absl::InvalidArgumentError(absl::StrCat(field, ".cidr: is no range of addresses"));
+  return AddressPool{*cidr, from.used(), from.free(), from.cooling()};
+}
+
 }  // namespace
+
+absl::StatusOr<AgentHealth> Decode(const pb::AgentHealth& health) {
+  if (health.conditions_size() > kMaxConditions || health.pools_size() > kMaxPools) {
+    return absl::InvalidArgumentError(absl::StrCat("report.health: has ", health.conditions_size(),
+                                                   " conditions and ", health.pools_size(),
+                                                   " pools, at most ", kMaxConditions, " and ", kMaxPools));
+  }
+  AgentHealth result{.ready = health.ready(), .kernel = Shorten(health.kernel(), kMaxNameBytes)};
+  for (int i = 0; i < health.conditions_size(); ++i) {
+    ASSIGN_OR_RETURN(
+        AgentCondition condition,
+        DecodeCondition(health.conditions(i), absl::StrCat("report.health.conditions[", i, "]")));
+    result.conditions.push_back(std::move(condition));
+  }
+  for (int i = 0; i < health.pools_size(); ++i) {
+    ASSIGN_OR_RETURN(AddressPool pool,
+                     DecodePool(health.pools(i), absl::StrCat("report.health.pools[", i, "]")));
+    result.pools.push_back(pool);
+  }
+  return result;
+}
+
+absl::StatusOr<ClusterProgress> Decode(const peers::v1::ProgressReply& reply) {
+  ClusterProgress all;
+  for (const peers::v1::AgentProgress& from : reply.agents()) {
+    AgentProgress agent{.connected = true, .told = from.told(), .version = from.version()};
+    for (const pb::ResourceName& name : from.outstanding()) {
+      ASSIGN_OR_RETURN(ResourceId id, DecodeId(name.kind(), name.name(), "agents.outstanding"));
+      agent.outstanding.insert(std::move(id));
+    }
+    for (const pb::ResourceError& error : from.refused()) {
+      ASSIGN_OR_RETURN(ResourceId id, DecodeId(error.kind(), error.name(), "agents.refused"));
+      agent.refused.push_back({std::move(id), error.message()});
+    }
+    if (from.has_health()) {
+      ASSIGN_OR_RETURN(agent.health, Decode(from.health()));
+    }
+    all.emplace(from.node(), std::move(agent));
+  }
+  return all;
+}
 
 absl::StatusOr<std::vector<ReportedEndpoint>> Decode(
     const google::protobuf::RepeatedPtrField<pb::EndpointAddresses>& endpoints, const char* field) {

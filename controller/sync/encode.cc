@@ -7,6 +7,8 @@ namespace {
 
 namespace pb = control::v1;
 
+constexpr size_t kMaxOutstanding = 10'000;  // of an agent, that are told to other replicas
+
 void SetPrefix(const IpPrefix& prefix, pb::IpPrefix* out) {
   out->set_address(prefix.address().ToBytes());
   out->set_length(static_cast<uint32_t>(prefix.length()));
@@ -162,6 +164,63 @@ pb::ResourceError Encode(const ResourceError& error) {
   result.set_kind(EncodeKind(error.id.kind));
   result.set_name(error.id.name);
   result.set_message(error.message);
+  return result;
+}
+
+pb::AgentHealth Encode(const AgentHealth& health) {
+  pb::AgentHealth result;
+  result.set_ready(health.ready);
+  result.set_kernel(health.kernel);
+  for (const AgentCondition& condition : health.conditions) {
+    pb::AgentCondition* out = result.add_conditions();
+    out->set_type(condition.type);
+    out->set_ok(condition.ok);
+    out->set_message(condition.message);
+    out->set_since_ns(condition.since_ns);
+  }
+  for (const AddressPool& pool : health.pools) {
+    pb::AddressPool* out = result.add_pools();
+    SetPrefix(pool.cidr, out->mutable_cidr());
+    out->set_used(pool.used);
+    out->set_free(pool.free);
+    out->set_cooling(pool.cooling);
+  }
+  return result;
+}
+
+peers::v1::ProgressReply Encode(const ClusterProgress& progress) {
+  peers::v1::ProgressReply reply;
+  reply.set_reached(true);
+  for (const auto& [node, agent] : progress) {
+    peers::v1::AgentProgress* out = reply.add_agents();
+    out->set_node(node);
+    out->set_version(agent.version);
+    const bool all = agent.outstanding.size() <= kMaxOutstanding;
+    out->set_told(agent.told && all);
+    for (const ResourceId& id : agent.outstanding) {
+      if (!all) break;
+      pb::ResourceName* name = out->add_outstanding();
+      name->set_kind(EncodeKind(id.kind));
+      name->set_name(id.name);
+    }
+    for (const ResourceError& error : agent.refused) *out->add_refused() = Encode(error);
+    if (agent.health) *out->mutable_health() = Encode(*agent.health);
+  }
+  return reply;
+}
+
+peers::v1::NodeEndpoints Encode(const std::string& node, const std::vector<ReportedEndpoint>& endpoints) {
+  peers::v1::NodeEndpoints result;
+  result.set_node(node);
+  for (const ReportedEndpoint& endpoint : endpoints) {
+    pb::EndpointAddresses* out = result.add_endpoints();
+    out->set_pod_uid(endpoint.pod_uid);
+    out->set_namespace_(endpoint.namespace_name);
+    out->set_name(endpoint.name);
+    out->set_sandbox(endpoint.sandbox);
+    for (const IpAddress& address : endpoint.addresses) out->add_addresses(address.ToBytes());
+    out->set_generation(endpoint.generation);
+  }
   return result;
 }
 

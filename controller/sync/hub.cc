@@ -103,11 +103,13 @@ absl::Status Hub::OnHello(AgentLink* link, const HelloMessage& hello) {
   Changes changes = store_->SetNodeEndpoints(hello.node, hello.endpoints);
   agent.link = link;
   agent.version = hello.agent_version;
+  agent.health.reset();
   agent.session = std::make_unique<Session>(store_, hello.node, hello.held, hello.watermark);
   link_nodes_[link] = hello.node;
   FanOut(changes);
   Pump(agent);
   EndWaitIfAllAreThere();
+  TellReported(hello.node);
   if (hello.watermark > watermark_) agent_ahead_(hello.watermark);
   return absl::OkStatus();
 }
@@ -130,6 +132,28 @@ absl::Status Hub::OnReport(AgentLink* link, const std::vector<ReportedEndpoint>&
                            const std::vector<ReportedEndpoint>& removals) {
   ASSIGN_OR_RETURN(Agent * agent, AgentOf(link));
   FanOut(store_->ApplyReport(agent->session->node(), upserts, removals));
+  TellReported(agent->session->node());
+  return absl::OkStatus();
+}
+
+void Hub::OnPeerReport(const std::string& node, const std::vector<ReportedEndpoint>& endpoints) {
+  const auto found = agents_.find(node);
+  const bool is_here = found != agents_.end() && found->second.link != nullptr;
+  if (!is_here && store_->HasNode(node)) FanOut(store_->SetNodeEndpoints(node, endpoints));
+}
+
+uint64_t Hub::OnReported(std::function<void(const std::string& node)> callback) {
+  reported_watchers_.emplace(++last_watcher_, std::move(callback));
+  return last_watcher_;
+}
+
+void Hub::TellReported(const std::string& node) {
+  for (const auto& [id, callback] : reported_watchers_) callback(node);
+}
+
+absl::Status Hub::OnHealth(AgentLink* link, AgentHealth health) {
+  ASSIGN_OR_RETURN(Agent * agent, AgentOf(link));
+  agent->health = std::move(health);
   return absl::OkStatus();
 }
 
@@ -144,7 +168,20 @@ AgentProgress Hub::ProgressOf(const std::string& node) const {
   auto found = agents_.find(node);
   if (found == agents_.end() || found->second.link == nullptr) return {};
   const Session& session = *found->second.session;
-  return {true, session.told(), session.Outstanding(), session.errors()};
+  return {true,
+          session.told(),
+          session.Outstanding(),
+          session.errors(),
+          found->second.version,
+          found->second.health};
+}
+
+ClusterProgress Hub::Progress() const {
+  ClusterProgress all;
+  for (const auto& [node, agent] : agents_) {
+    if (agent.link != nullptr) all.emplace(node, ProgressOf(node));
+  }
+  return all;
 }
 
 std::vector<AgentStatus> Hub::Agents() const {

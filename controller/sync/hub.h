@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "controller/model/store.h"
+#include "controller/sync/progress.h"
 #include "controller/sync/session.h"
 
 namespace fairlead::controller {
@@ -47,14 +49,6 @@ struct AgentStatus {
   std::vector<ResourceError> errors;
 };
 
-// How far one agent is with what its node is to hold.
-struct AgentProgress {
-  bool connected = false;
-  bool told = false;  // once everything; before that `outstanding` is not all
-  std::set<ResourceId> outstanding;
-  std::vector<ResourceError> refused;
-};
-
 class Hub {
  public:
   explicit Hub(Store* store) : store_(store) {}
@@ -80,22 +74,33 @@ class Hub {
   absl::Status OnNack(AgentLink* link, uint64_t nonce, const std::vector<ResourceError>& errors);
   absl::Status OnReport(AgentLink* link, const std::vector<ReportedEndpoint>& upserts,
                         const std::vector<ReportedEndpoint>& removals);
+  absl::Status OnHealth(AgentLink* link, AgentHealth health);
   void OnGone(AgentLink* link);
+  // What the agent of `node` has told another replica. Nothing where it is connected here: it told so itself.
+  void OnPeerReport(const std::string& node, const std::vector<ReportedEndpoint>& endpoints);
+
+  // `callback` runs when an agent of this replica has reported endpoints, until its id is given back.
+  uint64_t OnReported(std::function<void(const std::string& node)> callback);
+  void StopOnReported(uint64_t id) { reported_watchers_.erase(id); }
 
   std::vector<AgentStatus> Agents() const;
   AgentProgress ProgressOf(const std::string& node) const;
+  // Of all that are connected.
+  ClusterProgress Progress() const;
 
  private:
   struct Agent {
     AgentLink* link = nullptr;  // null: not connected
     std::string version;
-    std::unique_ptr<Session> session;  // stays after the stream, for the status
+    std::unique_ptr<Session> session;   // stays after the stream, for the status
+    std::optional<AgentHealth> health;  // as it said on this stream
   };
 
   absl::StatusOr<Agent*> AgentOf(AgentLink* link);
   void FanOut(const Changes& changes);
   void Pump(Agent& agent);
   void EndWaitIfAllAreThere();
+  void TellReported(const std::string& node);
   void Disconnect(Agent& agent, const absl::Status& status);
 
   Store* store_;
@@ -103,6 +108,8 @@ class Hub {
   std::map<AgentLink*, std::string> link_nodes_;  // node of a link that said Hello
   uint64_t watermark_ = 0;
   bool waiting_ = false;
+  std::map<uint64_t, std::function<void(const std::string&)>> reported_watchers_;
+  uint64_t last_watcher_ = 0;
   std::function<void(uint64_t)> agent_ahead_ = [](uint64_t) {};
 };
 

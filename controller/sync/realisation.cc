@@ -58,10 +58,10 @@ std::optional<NodeRealisation> OnNode(const ObjectKey& object, const Store& stor
   if (policy && own.empty() && late.empty()) return std::nullopt;
   if (!agent.connected)
     return NodeRealisation{node, State::kNotConnected, "its agent is not connected to this controller"};
+  if (!agent.told) return NodeRealisation{node, State::kLate, "its agent is being told everything"};
   for (const ResourceError& error : agent.refused) {
     if (own.count(error.id) > 0) return NodeRealisation{node, State::kRefused, error.message};
   }
-  if (!agent.told) return NodeRealisation{node, State::kLate, "its agent is being told everything"};
   if (!late.empty())
     return NodeRealisation{node, State::kLate, absl::StrCat(late.size(), " of its parts are on their way")};
   return NodeRealisation{node, State::kRealised, ""};

@@ -82,7 +82,7 @@ TlsFiles TestCa::Issue(const std::string& common_name, const std::string& uri, l
   Cert cert = NewCertificate(common_name, key.get(), count_ + 1, end_s);
   X509_set_issuer_name(cert.get(), X509_get_subject_name(state_->cert.get()));
   AddExtension(cert.get(), state_->cert.get(), NID_subject_alt_name,
-               "DNS:localhost,IP:127.0.0.1" + (uri.empty() ? "" : ",URI:" + uri));
+               "DNS:localhost,DNS:fairlead-controller,IP:127.0.0.1" + (uri.empty() ? "" : ",URI:" + uri));
   X509_sign(cert.get(), state_->key.get(), EVP_sha256());
   TlsFiles files{folder_ / "ca.pem", folder_ / ("cert-" + std::to_string(count_)),
                  folder_ / ("key-" + std::to_string(count_))};

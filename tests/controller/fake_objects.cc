@@ -77,8 +77,16 @@ absl::StatusOr<nlohmann::json> FakeObjects::Reply(const kube::ApiRequest& reques
   if (request.method == "POST") {
     return absl::EndsWith(request.path, "/tokenreviews") ? Review(request.body) : Create(request);
   }
+  if (request.method == "PATCH" && request.content_type == kube::kApplyPatch) return Apply(request);
+  const size_t query = request.path.find("?limit=");
+  if (request.method == "GET" && query != std::string::npos) return List(request.path.substr(0, query));
   auto at = objects_.find(std::string(absl::StripSuffix(request.path, kStatus)));
   if (at == objects_.end()) return absl::NotFoundError(request.path);
+  if (request.method == "DELETE") {
+    ++writes_;
+    objects_.erase(at);
+    return nlohmann::json::object();
+  }
   if (request.method == "GET") return at->second;
   if (request.method == "PATCH" && request.content_type == kube::kMergePatch) return Patch(request);
   std::abort();  // what no API server takes
@@ -109,6 +117,27 @@ absl::StatusOr<nlohmann::json> FakeObjects::Patch(const kube::ApiRequest& reques
   }
   object["metadata"]["resourceVersion"] = absl::StrCat(++version_);
   return object;
+}
+
+// Of one field manager: the object reads as it was applied last.
+absl::StatusOr<nlohmann::json> FakeObjects::Apply(const kube::ApiRequest& request) {
+  const std::string path = request.path.substr(0, request.path.find('?'));
+  ++writes_;
+  nlohmann::json& object = objects_[path];
+  object = request.body;
+  object["metadata"]["resourceVersion"] = absl::StrCat(++version_);
+  return object;
+}
+
+// Of all namespaces; what the objects are named by in their paths tells their kind.
+nlohmann::json FakeObjects::List(const std::string& path) const {
+  const size_t slash = path.rfind('/');
+  const std::string group = path.substr(0, slash), part = path.substr(slash) + "/";
+  nlohmann::json list = {{"apiVersion", "fairlead.io/v1alpha1"}, {"items", nlohmann::json::array()}};
+  for (const auto& [at, object] : objects_) {
+    if (absl::StartsWith(at, group) && absl::StrContains(at, part)) list["items"].push_back(object);
+  }
+  return list;
 }
 
 nlohmann::json FakeObjects::Review(const nlohmann::json& review) const {

@@ -1,6 +1,6 @@
 // The API server's objects for tests of what asks for them in JSON: in memory, with resourceVersions, and
-// with answers that come when the test says. Understands GET, POST and merge PATCH, of a
-// /status too, and reviews tokens.
+// with answers that come when the test says. Understands GET, lists, POST, DELETE, merge PATCH, of a /status
+// too, and apply, and reviews tokens.
 #pragma once
 
 #include <cstddef>
@@ -55,6 +55,8 @@ class FakeObjects {
   absl::StatusOr<nlohmann::json> Reply(const kube::ApiRequest& request);
   absl::StatusOr<nlohmann::json> Create(const kube::ApiRequest& request);
   absl::StatusOr<nlohmann::json> Patch(const kube::ApiRequest& request);
+  absl::StatusOr<nlohmann::json> Apply(const kube::ApiRequest& request);
+  nlohmann::json List(const std::string& path) const;
   nlohmann::json Review(const nlohmann::json& review) const;
 
   std::deque<Waiting> waiting_;

@@ -225,6 +225,27 @@ class Rendered(unittest.TestCase):
         source = (ROOT / "controller/kubernetes/decode.h").read_text()
         self.assertIn(f'/apis/{crd["spec"]["group"]}/{version["name"]}/{crd["spec"]["names"]["plural"]}"', source)
 
+    def test_status_objects_have_schemas_and_rights_only_where_they_are_kept(self):
+        kinds = {"fairleadnodes": "Cluster", "fairleadrealisations": "Namespaced"}
+        for documents, kept in ((self.default, True), (render("statusObjects=false"), False)):
+            command = program_of(documents, "Deployment", "fairlead-controller")
+            self.assertIn(f"--status-objects={str(kept).lower()}", command)
+            definitions = {d["spec"]["names"]["plural"]: d["spec"] for d in documents
+                           if d["kind"] == "CustomResourceDefinition" and d["spec"]["names"]["plural"] in kinds}
+            self.assertEqual(set(definitions), set(kinds) if kept else set())
+            rules = (find(documents, "ClusterRole", "fairlead-controller")["rules"] +
+                     find(documents, "Role", "fairlead-controller")["rules"])
+            for resource in [*kinds, "leases"]:
+                self.assertEqual(any(resource in rule["resources"] for rule in rules), kept, resource)
+            for plural, spec in definitions.items():
+                self.assertEqual((spec["group"], spec["scope"]), ("fairlead.io", kinds[plural]))
+                version, = spec["versions"]
+                self.assertTrue(version["served"] and version["storage"])
+                schema = version["schema"]["openAPIV3Schema"]
+                self.assertIn("conditions", schema["properties"]["status"]["properties"])
+                for column in version["additionalPrinterColumns"]:
+                    self.assertEqual(set(column) - {"description", "priority"}, {"name", "type", "jsonPath"})
+
     def test_large_numbers_stay_numbers(self):
         command = program_of(render("agent.maxConnections=4194304"), "DaemonSet", "fairlead-agent")
         self.assertIn("--max-connections=4194304", command)

@@ -96,3 +96,20 @@ seLinuxOptions: {type: spc_t, level: s0}
 - {name: cni-bin, hostPath: {path: {{ .Values.cni.binDir }}, type: DirectoryOrCreate}}
 - {name: cni-conf, hostPath: {path: {{ .Values.cni.confDir }}, type: DirectoryOrCreate}}
 {{- end -}}
+
+{{- /* metav1.Condition, as a list by type. */ -}}
+{{- define "fairlead.conditionsSchema" -}}
+type: array
+x-kubernetes-list-type: map
+x-kubernetes-list-map-keys: [type]
+items:
+  type: object
+  required: [type, status, reason, message, lastTransitionTime]
+  properties:
+    type: {type: string, maxLength: 316}
+    status: {type: string, enum: ["True", "False", Unknown]}
+    observedGeneration: {type: integer, format: int64, minimum: 0}
+    lastTransitionTime: {type: string, format: date-time}
+    reason: {type: string, minLength: 1, maxLength: 1024}
+    message: {type: string, maxLength: 32768}
+{{- end -}}
