@@ -9,11 +9,9 @@
 
 namespace fairlead::controller {
 
-absl::StatusOr<std::unique_ptr<ReplicaDuties>> ReplicaDuties::Start(const Options& options,
-                                                                    kube::ApiAccess access,
-                                                                    Controller* controller,
-                                                                    std::function<TlsTexts()> peer_texts,
-                                                                    EventLoop* loop) {
+absl::StatusOr<std::unique_ptr<ReplicaDuties>> ReplicaDuties::Start(
+    const Options& options, kube::ApiAccess access, Controller* controller,
+    const std::function<TlsTexts()>& peer_texts, EventLoop* loop) {
   auto duties = absl::WrapUnique(new ReplicaDuties());
   ASSIGN_OR_RETURN(duties->api_, kube::ApiClient::Start(std::move(access), loop));
   const kube::ApiCall call = [api = duties->api_.get()](kube::ApiRequest request,

@@ -37,7 +37,7 @@ class ReplicaDuties {
   // All must outlive it. `peer_texts`: what it shows to other replicas.
   static absl::StatusOr<std::unique_ptr<ReplicaDuties>> Start(const Options& options, kube::ApiAccess access,
                                                               Controller* controller,
-                                                              std::function<TlsTexts()> peer_texts,
+                                                              const std::function<TlsTexts()>& peer_texts,
                                                               EventLoop* loop);
 
   // Null: there are no status objects.

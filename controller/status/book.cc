@@ -48,11 +48,13 @@ nlohmann::json WithoutTimes(nlohmann::json body) {
 // A condition's time moves on when its status turns.
 void AddTimes(const nlohmann::json& before, const std::string& now, nlohmann::json* body) {
   for (nlohmann::json& condition : ConditionsOf(*body)) {
+    const std::string type = kube::TextField(condition, {"type"});
+    const std::string status = kube::TextField(condition, {"status"});
     condition["lastTransitionTime"] = now;
     for (const nlohmann::json& old : kube::ListField(before, {"status", "conditions"})) {
       const std::string since = kube::TextField(old, {"lastTransitionTime"});
-      if (kube::TextField(old, {"type"}) == condition["type"] &&
-          kube::TextField(old, {"status"}) == condition["status"] && !since.empty()) {
+      if (kube::TextField(old, {"type"}) == type && kube::TextField(old, {"status"}) == status &&
+          !since.empty()) {
         condition["lastTransitionTime"] = since;
       }
     }

@@ -14,18 +14,18 @@ namespace fairlead::controller {
 namespace {
 
 constexpr char kApiVersion[] = "fairlead.io/v1alpha1";
-constexpr size_t kMaxNameBytes = 253;     // of an object (RFC 1123 subdomain)
-constexpr size_t kMaxMessageBytes = 512;  // of a condition, and of a late node
+constexpr size_t kMaxObjectNameLength = 253;   // of an object (RFC 1123 subdomain)
+constexpr size_t kMaxShownMessageBytes = 512;  // of a condition, and of a late node
 // What holds is not told as broken for a push that takes a moment: it happens whenever a pod comes or goes.
 constexpr int64_t kLatePatienceNs = 10'000'000'000;
 constexpr int64_t kNodePatienceNs = 5'000'000'000;
 
 // "networkpolicy.allow-cart"; of a name that is too long its beginning and a hash.
 std::string RealisationName(const ObjectKey& object) {
-  const std::string name = absl::StrCat(absl::AsciiStrToLower(object.kind), ".", object.name);
-  if (name.size() <= kMaxNameBytes) return name;
+  std::string name = absl::StrCat(absl::AsciiStrToLower(object.kind), ".", object.name);
+  if (name.size() <= kMaxObjectNameLength) return name;
   const std::string hash = absl::StrCat(absl::Hex(StableHash(name), absl::kZeroPad16));
-  return absl::StrCat(name.substr(0, kMaxNameBytes - hash.size() - 2), "-x", hash);
+  return absl::StrCat(name.substr(0, kMaxObjectNameLength - hash.size() - 2), "-x", hash);
 }
 
 nlohmann::json Owner(const char* api_version, const std::string& kind, const std::string& name,
@@ -52,7 +52,7 @@ nlohmann::json Condition(const char* type, const char* status, const char* reaso
   nlohmann::json condition = {{"type", type},
                               {"status", status},
                               {"reason", reason},
-                              {"message", Shorten(message, kMaxMessageBytes)}};
+                              {"message", Shorten(message, kMaxShownMessageBytes)}};
   if (generation > 0) condition["observedGeneration"] = generation;
   return condition;
 }
@@ -81,7 +81,7 @@ nlohmann::json LateNodes(const ObjectRealisation& of) {
   for (const NodeRealisation& node : of.late) {
     nodes.push_back({{"node", node.node},
                      {"state", WordOf(node.state)},
-                     {"message", Shorten(node.message, kMaxMessageBytes)}});
+                     {"message", Shorten(node.message, kMaxShownMessageBytes)}});
   }
   return nodes;
 }

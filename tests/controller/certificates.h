@@ -16,8 +16,8 @@ class TestCa {
   TestCa(const TestCa&) = delete;
   TestCa& operator=(const TestCa&) = delete;
 
-  // A certificate for `common_name`, valid for "localhost", "fairlead-controller" and 127.0.0.1; `uri`: a further subject
-  // alternative name, unless empty.
+  // A certificate for `common_name`, valid for "localhost", "fairlead-controller" and 127.0.0.1; `uri`: a
+  // further subject alternative name, unless empty.
   TlsFiles Sign(const std::string& common_name, const std::string& uri = "");
   // One whose time was over an hour ago.
   TlsFiles SignExpired(const std::string& common_name);
