@@ -67,7 +67,7 @@ class PeersTest : public ::testing::Test {
     const TlsFiles files = ca_.Sign("system:fairlead:node:" + node);
     grpc::SslCredentialsOptions options{ReadFile(files.ca), ReadFile(files.key), ReadFile(files.cert)};
     return {
-        grpc::CreateChannel(absl::StrCat("localhost:", controller_->port()), grpc::SslCredentials(options)),
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", controller_->port()), grpc::SslCredentials(options)),
         node};
   }
 
@@ -191,7 +191,7 @@ TEST_F(PeersTest, FollowersThatAreNoControllersAreRefused) {
   const TlsFiles files = ca_.Sign("system:fairlead:node:n1");
   grpc::SslCredentialsOptions options{ReadFile(files.ca), ReadFile(files.key), ReadFile(files.cert)};
   const auto stub = peers::v1::Peers::NewStub(
-      grpc::CreateChannel(absl::StrCat("localhost:", controller_->port()), grpc::SslCredentials(options)));
+      grpc::CreateChannel(absl::StrCat("127.0.0.1:", controller_->port()), grpc::SslCredentials(options)));
   grpc::ClientContext context;
   const auto reader = stub->Endpoints(&context, {});
   peers::v1::NodeEndpoints message;
