@@ -1,20 +1,11 @@
 #include "kube/controller_pods.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "kube/api_request.h"
 #include "kube/json.h"
 
 namespace fairlead::kube {
 namespace {
-
-bool IsReady(const nlohmann::json& pod) {
-  const nlohmann::json& conditions = ListField(pod, {"status", "conditions"});
-  return std::any_of(conditions.begin(), conditions.end(), [](const nlohmann::json& condition) {
-    return TextField(condition, {"type"}) == "Ready" && TextField(condition, {"status"}) == "True";
-  });
-}
 
 bool IsEnding(const nlohmann::json& pod) {
   const std::string phase = TextField(pod, {"status", "phase"});
@@ -34,7 +25,7 @@ std::vector<ControllerPod> ControllerPodsIn(const nlohmann::json& list) {
   for (const nlohmann::json& pod : ListField(list, {"items"})) {
     const absl::StatusOr<IpAddress> address = IpAddress::Parse(TextField(pod, {"status", "podIP"}));
     if (!address.ok() || IsEnding(pod)) continue;
-    pods.push_back({TextField(pod, {"metadata", "name"}), *address, IsReady(pod)});
+    pods.push_back({TextField(pod, {"metadata", "name"}), *address, HasCondition(pod, "Ready")});
   }
   return pods;
 }

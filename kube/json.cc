@@ -1,5 +1,7 @@
 #include "kube/json.h"
 
+#include <algorithm>
+
 namespace fairlead::kube {
 
 absl::StatusOr<nlohmann::json> ParseJson(absl::string_view text) {
@@ -34,6 +36,13 @@ const nlohmann::json& ListField(const nlohmann::json& object, std::initializer_l
   static const nlohmann::json empty = nlohmann::json::array();
   const nlohmann::json* found = FindField(object, path);
   return found != nullptr && found->is_array() ? *found : empty;
+}
+
+bool HasCondition(const nlohmann::json& object, absl::string_view type) {
+  const nlohmann::json& conditions = ListField(object, {"status", "conditions"});
+  return std::any_of(conditions.begin(), conditions.end(), [&](const nlohmann::json& condition) {
+    return TextField(condition, {"type"}) == type && TextField(condition, {"status"}) == "True";
+  });
 }
 
 }  // namespace fairlead::kube

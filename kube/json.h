@@ -21,4 +21,7 @@ bool TrueField(const nlohmann::json& object, std::initializer_list<const char*> 
 // An empty list where it is no list.
 const nlohmann::json& ListField(const nlohmann::json& object, std::initializer_list<const char*> path);
 
+// Its condition `type` has the status "True".
+bool HasCondition(const nlohmann::json& object, absl::string_view type);
+
 }  // namespace fairlead::kube

@@ -29,7 +29,7 @@ void ConfigStatusWriter::Say(const nlohmann::json& wanted, uint64_t seen) {
   seen_ = seen;
   if (wanted.is_null()) return Rest(kForever);
   busy_ = true;
-  Call({.path = ConfigPath()}, [this](const absl::StatusOr<nlohmann::json>& object) {
+  call_({.path = ConfigPath()}, [this](const absl::StatusOr<nlohmann::json>& object) {
     busy_ = false;
     if (object.ok()) return OnObject(*object);
     absl::IsNotFound(object.status()) ? Rest(kForever) : OnFailure(object.status());
@@ -51,14 +51,14 @@ void ConfigStatusWriter::OnObject(const nlohmann::json& object) {
   if (said_before && clock_->MonotonicNs() < written_ns_ + kAgainNs) return Rest(written_ns_ + kAgainNs);
   patch["metadata"] = {{"resourceVersion", version}};
   busy_ = true;
-  Call({.method = "PATCH",
-        .path = absl::StrCat(ConfigPath(), "/status"),
-        .body = std::move(patch),
-        .content_type = kube::kMergePatch},
-       [this, generation](const absl::StatusOr<nlohmann::json>& done) {
-         busy_ = false;
-         OnWritten(done.status(), generation);
-       });
+  call_({.method = "PATCH",
+         .path = absl::StrCat(ConfigPath(), "/status"),
+         .body = std::move(patch),
+         .content_type = kube::kMergePatch},
+        [this, generation](const absl::StatusOr<nlohmann::json>& done) {
+          busy_ = false;
+          OnWritten(done.status(), generation);
+        });
 }
 
 void ConfigStatusWriter::OnWritten(const absl::Status& status, const nlohmann::json& generation) {
@@ -82,14 +82,6 @@ void ConfigStatusWriter::OnFailure(const absl::Status& status) {
     spdlog::warn("write the status of FairleadConfig {}: {}", kConfigName, failure);
   last_failure_ = failure;
   Rest(clock_->MonotonicNs() + kRetryNs);
-}
-
-void ConfigStatusWriter::Call(kube::ApiRequest request,
-                              std::function<void(absl::StatusOr<nlohmann::json>)> done) {
-  call_(std::move(request),
-        [alive = std::weak_ptr<bool>(alive_), done = std::move(done)](absl::StatusOr<nlohmann::json> answer) {
-          if (alive.lock()) done(std::move(answer));
-        });
 }
 
 }  // namespace fairlead::controller

@@ -5,13 +5,13 @@
 
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "kube/api_client.h"
+#include "kube/owned_call.h"
 
 namespace fairlead::controller {
 
@@ -34,9 +34,8 @@ class ConfigStatusWriter {
   // Nothing is to be done until something changes, or until then.
   void Rest(int64_t until_ns);
   void OnFailure(const absl::Status& status);
-  void Call(kube::ApiRequest request, std::function<void(absl::StatusOr<nlohmann::json>)> done);
 
-  kube::ApiCall call_;
+  kube::OwnedCall call_;
   const Clock* clock_;
   bool busy_ = false;
   nlohmann::json wanted_;  // of the round that is under way, or was the last
@@ -46,7 +45,6 @@ class ConfigStatusWriter {
   nlohmann::json written_, written_generation_;
   int64_t written_ns_ = std::numeric_limits<int64_t>::min() / 2;
   std::string last_failure_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace fairlead::controller

@@ -39,7 +39,7 @@ EventWriter::EventWriter(kube::ApiCall call, std::string instance, const Clock* 
     : call_(std::move(call)), instance_(std::move(instance)), clock_(clock) {}
 
 void EventWriter::Write(const EventWrite& write) {
-  Call({.path = PathOf(write.fact.object)}, [this, write](absl::StatusOr<nlohmann::json> object) {
+  call_({.path = PathOf(write.fact.object)}, [this, write](absl::StatusOr<nlohmann::json> object) {
     if (absl::IsNotFound(object.status())) return;  // gone meanwhile, and its facts with it
     object.ok() ? Create(write, *object) : OnFailure(write, object.status());
   });
@@ -70,26 +70,26 @@ void EventWriter::Create(const EventWrite& write, const nlohmann::json& object) 
                           {"lastTimestamp", now},
                           {"count", write.count}};
   if (!fact.object.namespace_name.empty()) event["involvedObject"]["namespace"] = fact.object.namespace_name;
-  Call({.method = "POST", .path = path, .body = std::move(event)},
-       [this, write, at = absl::StrCat(path, "/", name)](const absl::StatusOr<nlohmann::json>& done) {
-         if (absl::IsAlreadyExists(done.status()) || absl::IsAborted(done.status())) {
-           Repeat(write, at);
-         } else if (!done.ok()) {
-           OnFailure(write, done.status());
-         }
-       });
+  call_({.method = "POST", .path = path, .body = std::move(event)},
+        [this, write, at = absl::StrCat(path, "/", name)](const absl::StatusOr<nlohmann::json>& done) {
+          if (absl::IsAlreadyExists(done.status()) || absl::IsAborted(done.status())) {
+            Repeat(write, at);
+          } else if (!done.ok()) {
+            OnFailure(write, done.status());
+          }
+        });
 }
 
 // Another replica has written it, or this one half an hour ago.
 void EventWriter::Repeat(const EventWrite& write, const std::string& path) {
   if (write.count == 1) return;
-  Call({.method = "PATCH",
-        .path = path,
-        .body = {{"count", write.count}, {"lastTimestamp", Now()}},
-        .content_type = kube::kMergePatch},
-       [this, write](const absl::StatusOr<nlohmann::json>& done) {
-         if (!done.ok()) OnFailure(write, done.status());
-       });
+  call_({.method = "PATCH",
+         .path = path,
+         .body = {{"count", write.count}, {"lastTimestamp", Now()}},
+         .content_type = kube::kMergePatch},
+        [this, write](const absl::StatusOr<nlohmann::json>& done) {
+          if (!done.ok()) OnFailure(write, done.status());
+        });
 }
 
 void EventWriter::OnFailure(const EventWrite& write, const absl::Status& status) {
@@ -98,13 +98,6 @@ void EventWriter::OnFailure(const EventWrite& write, const absl::Status& status)
   last_failure_ = failure;
   spdlog::warn("write Event {} of {}: {}; it is tried again in half an hour", write.fact.reason,
                write.fact.object.ToString(), failure);
-}
-
-void EventWriter::Call(kube::ApiRequest request, std::function<void(absl::StatusOr<nlohmann::json>)> done) {
-  call_(std::move(request),
-        [alive = std::weak_ptr<bool>(alive_), done = std::move(done)](absl::StatusOr<nlohmann::json> reply) {
-          if (!alive.expired()) done(std::move(reply));
-        });
 }
 
 std::string EventWriter::Now() const {

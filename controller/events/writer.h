@@ -2,13 +2,13 @@
 // see the same write one Event between them, without a lease.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "controller/events/book.h"
 #include "kube/api_client.h"
+#include "kube/owned_call.h"
 
 namespace fairlead::controller {
 
@@ -25,14 +25,12 @@ class EventWriter {
   void Create(const EventWrite& write, const nlohmann::json& object);
   void Repeat(const EventWrite& write, const std::string& path);
   void OnFailure(const EventWrite& write, const absl::Status& status);
-  void Call(kube::ApiRequest request, std::function<void(absl::StatusOr<nlohmann::json>)> done);
   std::string Now() const;
 
-  kube::ApiCall call_;
+  kube::OwnedCall call_;
   std::string instance_;
   const Clock* clock_;
   std::string last_failure_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace fairlead::controller

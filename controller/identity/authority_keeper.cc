@@ -82,14 +82,14 @@ void AuthorityKeeper::Begin() {
   }
   // Before the Secret: who wrote a newer Secret than this round reads has published it after this, so that
   // the older one is refused.
-  Call({.path = PathOf(kConfigMap) + "/" + kCaObject}, [this](absl::StatusOr<nlohmann::json> map) {
+  call_({.path = PathOf(kConfigMap) + "/" + kCaObject}, [this](absl::StatusOr<nlohmann::json> map) {
     if (!map.ok() && !absl::IsNotFound(map.status())) {
       End(WrapError(map.status(), absl::StrCat("read ", Name(kConfigMap))));
       return;
     }
     config_map_ = map.ok() ? *std::move(map) : nlohmann::json();
-    Call({.path = PathOf(kSecret) + "/" + kCaObject},
-         [this](absl::StatusOr<nlohmann::json> secret) { OnSecret(std::move(secret)); });
+    call_({.path = PathOf(kSecret) + "/" + kCaObject},
+          [this](absl::StatusOr<nlohmann::json> secret) { OnSecret(std::move(secret)); });
   });
 }
 
@@ -162,19 +162,11 @@ void AuthorityKeeper::Write(const Kind& kind, const nlohmann::json& before, nloh
       End(WrapError(status, absl::StrCat("write ", Name(kind))));
     }
   };
-  Call(std::move(request), std::move(done));
+  call_(std::move(request), std::move(done));
 }
 
 void AuthorityKeeper::End(const absl::Status& status) {
   std::exchange(done_, nullptr)(status);
-}
-
-void AuthorityKeeper::Call(kube::ApiRequest request,
-                           std::function<void(absl::StatusOr<nlohmann::json>)> done) {
-  call_(std::move(request),
-        [alive = std::weak_ptr<bool>(alive_), done = std::move(done)](absl::StatusOr<nlohmann::json> reply) {
-          if (!alive.expired()) done(std::move(reply));
-        });
 }
 
 absl::Time AuthorityKeeper::Now() const {

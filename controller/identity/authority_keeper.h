@@ -7,7 +7,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -15,6 +14,7 @@
 #include "base/clock.h"
 #include "controller/identity/authorities.h"
 #include "kube/api_client.h"
+#include "kube/owned_call.h"
 
 namespace fairlead::controller {
 
@@ -46,20 +46,17 @@ class AuthorityKeeper {
   void Write(const Kind& kind, const nlohmann::json& before, nlohmann::json data,
              std::function<void()> go_on);
   void End(const absl::Status& status);
-  // Not told to a keeper that is gone.
-  void Call(kube::ApiRequest request, std::function<void(absl::StatusOr<nlohmann::json>)> done);
   absl::Time Now() const;
   std::string PathOf(const Kind& kind) const;
   std::string Name(const Kind& kind) const;  // "Secret kube-system/fairlead-ca"
 
-  kube::ApiCall call_;
+  kube::OwnedCall call_;
   std::string namespace_;
   const Clock* clock_;
   std::optional<Authorities> authorities_;
   Done done_;  // of the round that is under way
   int attempts_ = 0;
   nlohmann::json config_map_;  // as read; null: there is none
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace fairlead::controller

@@ -40,8 +40,8 @@ Leader::~Leader() {
 void Leader::Round() {
   loop_->Cancel(std::exchange(timer_, 0));
   const int64_t now_ns = clock_->MonotonicNs();
-  Call({.path = absl::StrCat(leases_, "/", kName)},
-       [this, now_ns](const absl::StatusOr<nlohmann::json>& lease) { OnRead(lease, now_ns); });
+  call_({.path = absl::StrCat(leases_, "/", kName)},
+        [this, now_ns](const absl::StatusOr<nlohmann::json>& lease) { OnRead(lease, now_ns); });
 }
 
 void Leader::OnRead(const absl::StatusOr<nlohmann::json>& lease, int64_t asked_ns) {
@@ -80,7 +80,7 @@ nlohmann::json Leader::Spec(bool is_new, int64_t transitions) const {
 }
 
 void Leader::Create(int64_t asked_ns) {
-  Call(
+  call_(
       {.method = "POST",
        .path = leases_,
        .body = {{"apiVersion", "coordination.k8s.io/v1"},
@@ -93,7 +93,7 @@ void Leader::Create(int64_t asked_ns) {
 void Leader::Take(const nlohmann::json& lease, int64_t asked_ns) {
   const bool is_new = kube::TextField(lease, {"spec", "holderIdentity"}) != holder_;
   // Refused when somebody has written it meanwhile.
-  Call(
+  call_(
       {.method = "PATCH",
        .path = absl::StrCat(leases_, "/", kName),
        .body = {{"metadata", {{"resourceVersion", kube::TextField(lease, {"metadata", "resourceVersion"})}}},
@@ -121,13 +121,6 @@ void Leader::EndRound(const absl::Status& status) {
   if (!status_.ok() && status_ != before) spdlog::warn("{}", std::string(status_.message()));
   const int64_t delay_ns = std::uniform_int_distribution<int64_t>(kIntervalNs / 2, kIntervalNs)(random_);
   timer_ = loop_->After(std::chrono::nanoseconds(delay_ns), [this] { Round(); });
-}
-
-void Leader::Call(kube::ApiRequest request, kube::ApiClient::Done done) {
-  call_(std::move(request),
-        [alive = std::weak_ptr<bool>(alive_), done = std::move(done)](absl::StatusOr<nlohmann::json> reply) {
-          if (!alive.expired()) done(std::move(reply));
-        });
 }
 
 }  // namespace fairlead::controller

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <random>
 #include <string>
 
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "kube/api_client.h"
+#include "kube/owned_call.h"
 
 namespace fairlead::controller {
 
@@ -48,9 +48,8 @@ class Leader {
   void OnWritten(const absl::Status& status, int64_t asked_ns);
   void EndRound(const absl::Status& status);
   nlohmann::json Spec(bool is_new, int64_t transitions) const;
-  void Call(kube::ApiRequest request, kube::ApiClient::Done done);
 
-  kube::ApiCall call_;
+  kube::OwnedCall call_;
   std::string leases_;  // path
   std::string holder_;
   const Clock* clock_;
@@ -61,7 +60,6 @@ class Leader {
   std::string seen_;         // the Lease's resourceVersion
   int64_t seen_ns_ = 0;      // since when it is that
   EventLoop::TimerId timer_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace fairlead::controller

@@ -14,14 +14,12 @@ ProgressRound::~ProgressRound() {
   for (EventLoop::TimerId timer : timers_) loop_->Cancel(timer);
 }
 
-void ProgressRound::Begin(Done done) {
+void ProgressRound::Begin(std::map<std::string, uint64_t> seen, Done done) {
   done_ = std::move(done);
   view_ = {};
-  // Before the others are asked: they are to have seen at least this.
-  seen_ = controller_->source().Seen();
+  seen_ = std::move(seen);
   call_({.path = kube::ControllerPodsPath(self_.namespace_name)},
-        [this, alive = std::weak_ptr<bool>(alive_)](const absl::StatusOr<nlohmann::json>& list) {
-          if (alive.expired()) return;
+        [this](const absl::StatusOr<nlohmann::json>& list) {
           if (!list.ok()) view_.missing.emplace_back(list.status().message());
           const std::set<std::string> others =
               list.ok() ? OtherReplicas(self_, *list) : std::set<std::string>{};

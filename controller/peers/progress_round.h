@@ -17,6 +17,7 @@
 #include "controller/peers/peer_client.h"
 #include "controller/server/controller.h"
 #include "kube/api_client.h"
+#include "kube/owned_call.h"
 
 namespace fairlead::controller {
 
@@ -37,8 +38,9 @@ class ProgressRound {
   ProgressRound(const ProgressRound&) = delete;
   ProgressRound& operator=(const ProgressRound&) = delete;
 
-  // `done` once, not after its end. One round at a time.
-  void Begin(Done done);
+  // `seen`: by kind, the newest resourceVersion that the other replicas are to have seen, too. `done` once,
+  // not after its end. One round at a time.
+  void Begin(std::map<std::string, uint64_t> seen, Done done);
 
  private:
   // A replica that is a moment behind is asked again.
@@ -50,7 +52,7 @@ class ProgressRound {
   void EndIfAllAnswered();
 
   ReplicaIdentity self_;
-  kube::ApiCall call_;
+  kube::OwnedCall call_;
   PeerClient* peers_;
   const Controller* controller_;
   EventLoop* loop_;

@@ -17,8 +17,7 @@ Replicas::~Replicas() {
 void Replicas::Look() {
   loop_->Cancel(timer_);
   call_({.path = kube::ControllerPodsPath(self_.namespace_name)},
-        [this, alive = std::weak_ptr<bool>(alive_)](const absl::StatusOr<nlohmann::json>& list) {
-          if (alive.expired()) return;
+        [this](const absl::StatusOr<nlohmann::json>& list) {
           // Without an API server those that are known are followed on.
           if (list.ok()) Take(*list);
           timer_ = loop_->After(kInterval, [this] { Look(); });

@@ -10,6 +10,7 @@
 #include "base/event_loop.h"
 #include "controller/peers/other_replicas.h"
 #include "kube/api_client.h"
+#include "kube/owned_call.h"
 
 namespace fairlead::controller {
 
@@ -33,12 +34,11 @@ class Replicas {
   void Take(const nlohmann::json& list);
 
   ReplicaIdentity self_;
-  kube::ApiCall call_;
+  kube::OwnedCall call_;
   Follow follow_;
   EventLoop* loop_;
   std::map<std::string, std::shared_ptr<void>> followed_;  // by address
   EventLoop::TimerId timer_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace fairlead::controller

@@ -155,14 +155,6 @@ std::string TroubleOf(const json& pod) {
   return "its pod does not run; is the node there?";
 }
 
-bool IsReady(const json& pod) {
-  for (const json& condition : kube::ListField(pod, {"status", "conditions"})) {
-    if (kube::TextField(condition, {"type"}) == "Ready")
-      return kube::TextField(condition, {"status"}) == "True";
-  }
-  return false;
-}
-
 }  // namespace
 
 UninstallProgress ReadUninstallProgress(const json& daemon_set, const json& pods) {
@@ -173,7 +165,7 @@ UninstallProgress ReadUninstallProgress(const json& daemon_set, const json& pods
       Number(daemon_set, {"status", "observedGeneration"}) >= Number(daemon_set, {"metadata", "generation"});
   progress.done = counted && progress.nodes > 0 && progress.clean >= progress.nodes;
   for (const json& pod : kube::ListField(pods, {"items"})) {
-    if (IsReady(pod)) continue;
+    if (kube::HasCondition(pod, "Ready")) continue;
     progress.late.push_back(absl::StrCat(kube::TextField(pod, {"spec", "nodeName"}), ": ", TroubleOf(pod)));
   }
   std::sort(progress.late.begin(), progress.late.end());

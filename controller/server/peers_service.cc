@@ -45,7 +45,7 @@ class EndpointsStream : public grpc::ServerWriteReactor<peers::v1::NodeEndpoints
       changed_.insert(node);
       WriteNext();
     });
-    for (const auto& [node, agent] : controller_->hub().Progress()) changed_.insert(node);
+    changed_ = controller_->hub().ConnectedNodes();
     WriteNext();
   }
   void Refuse() { End({grpc::StatusCode::PERMISSION_DENIED, kNoController}); }

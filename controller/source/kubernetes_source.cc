@@ -104,8 +104,6 @@ void KubernetesSource::Put(ManifestEntry entry) {
     return;
   }
   dirty_ = rejections_.erase(*entry.key) > 0 || dirty_;
-  uint64_t& seen = seen_[entry.key->kind];
-  seen = std::max(seen, entry.object->version.resource_version);
   // Most changes of a pod or node (heartbeats, conditions) are of no interest here.
   if (old != objects_.end() && old->second.body == entry.object->body &&
       old->second.remarks == entry.object->remarks) {

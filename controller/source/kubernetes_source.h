@@ -38,7 +38,6 @@ class KubernetesSource : public ObjectSource {
   // The events of a kind come in their order, those of different kinds do not.
   bool HasReached(const std::string& kind, uint64_t resource_version) override;
   uint64_t Reached(const std::string& kind) const override;
-  std::map<std::string, uint64_t> Seen() const override { return seen_; }
   void CatchUpWith(uint64_t watermark) override;
   std::vector<std::string> Lost() const override;
   std::string Describe() const override;
@@ -64,8 +63,7 @@ class KubernetesSource : public ObjectSource {
   uint64_t wanted_ = 0;                          // by CatchUpWith
   uint64_t round_ = 0;                           // of CatchUpWith
   uint64_t watermark_ = 0;
-  std::map<std::string, uint64_t> reached_;  // the newest resourceVersion of anything, by kind
-  std::map<std::string, uint64_t> seen_;     // of an object
+  std::map<std::string, uint64_t> reached_;  // the newest resourceVersion, by kind
   bool dirty_ = false;
   std::shared_ptr<Inbox> inbox_;
   std::unique_ptr<ApiWatcher> watcher_;

@@ -28,8 +28,6 @@ class ObjectSource {
   virtual bool HasReached(const std::string& kind, uint64_t resource_version) = 0;
   // The newest version of this kind that was taken in; 0: none.
   virtual uint64_t Reached(const std::string& kind) const = 0;
-  // The newest resourceVersion of an object in force, by kind; nothing where objects have none.
-  virtual std::map<std::string, uint64_t> Seen() const { return {}; }
   // Somebody has seen `watermark`: reads all again, which by definition is the newest there is, and
   // goes at least as far.
   virtual void CatchUpWith(uint64_t watermark) = 0;

@@ -167,8 +167,9 @@ bool IsTold(const ClusterService& service) {
 
 RealisationRound::RealisationRound(const Controller& controller) {
   for (const auto& [key, object] : controller.source().objects()) {
-    if (key.kind == "NetworkPolicy" || key.kind == "Service")
-      versions_[key] = object.version.resource_version;
+    const uint64_t version = object.version.resource_version;
+    if (version > 0) seen_[key.kind] = std::max(seen_[key.kind], version);
+    if (key.kind == "NetworkPolicy" || key.kind == "Service") versions_[key] = version;
   }
   for (const auto& [name, node] : controller.store().cluster().nodes)
     policies_of_node_[name] = PoliciesOn(controller.store(), name);

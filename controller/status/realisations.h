@@ -35,11 +35,16 @@ class RealisationRound {
   // What is to be in force now.
   explicit RealisationRound(const Controller& controller);
 
+  // The newest resourceVersion of an object in force, by kind: who has not seen as much cannot have told its
+  // agents of all that is judged. Objects of manifests have none.
+  const std::map<std::string, uint64_t>& seen() const { return seen_; }
+
   // `progress` was asked for after the beginning. Sorted by object; what has another version by now is left
   // to the next round.
   std::vector<ObjectRealisation> Judge(const Controller& controller, const ClusterProgress& progress) const;
 
  private:
+  std::map<std::string, uint64_t> seen_;
   std::map<ObjectKey, uint64_t> versions_;                         // resourceVersions
   std::map<std::string, std::set<std::string>> policies_of_node_;  // by node
 };

@@ -62,8 +62,8 @@ void StatusReporter::Round() {
 
 void StatusReporter::Read(const std::string& path, const std::string& token) {
   const std::string next = token.empty() ? "" : absl::StrCat("&continue=", kube::UrlEscaped(token));
-  Call({.path = absl::StrCat(path, "?limit=", kPageObjects, next)},
-       [this, path](const absl::StatusOr<nlohmann::json>& page) { OnRead(path, page); });
+  call_({.path = absl::StrCat(path, "?limit=", kPageObjects, next)},
+        [this, path](const absl::StatusOr<nlohmann::json>& page) { OnRead(path, page); });
 }
 
 void StatusReporter::OnRead(const std::string& path, const absl::StatusOr<nlohmann::json>& page) {
@@ -93,9 +93,10 @@ void StatusReporter::Ask() {
   const int64_t begin_ns = clock_->MonotonicNs();
   auto round = std::make_shared<const RealisationRound>(*controller_);
   worked_ns_ += clock_->MonotonicNs() - begin_ns;
-  progress_->Begin([this, alive = std::weak_ptr<bool>(alive_), round](const ClusterView& view) {
-    if (!alive.expired()) Tell(*round, view);
-  });
+  progress_->Begin(round->seen(),
+                   [this, alive = std::weak_ptr<bool>(alive_), round](const ClusterView& view) {
+                     if (!alive.expired()) Tell(*round, view);
+                   });
 }
 
 void StatusReporter::Tell(const RealisationRound& round, const ClusterView& view) {
@@ -119,14 +120,14 @@ void StatusReporter::Tell(const RealisationRound& round, const ClusterView& view
 // and is not any more goes.
 void StatusReporter::Write(const StatusWrite& write) {
   const bool goes = write.body.is_null();
-  Call({.method = goes ? "DELETE" : "PATCH",
-        .path = goes ? write.path : absl::StrCat(write.path, "?fieldManager=fairlead&force=true"),
-        .body = write.body,
-        .content_type = goes ? "application/json" : kube::kApplyPatch},
-       [this, path = write.path](const absl::StatusOr<nlohmann::json>& done) {
-         // Gone meanwhile, or its namespace.
-         OnWritten(path, absl::IsNotFound(done.status()) ? absl::OkStatus() : done.status());
-       });
+  call_({.method = goes ? "DELETE" : "PATCH",
+         .path = goes ? write.path : absl::StrCat(write.path, "?fieldManager=fairlead&force=true"),
+         .body = write.body,
+         .content_type = goes ? "application/json" : kube::kApplyPatch},
+        [this, path = write.path](const absl::StatusOr<nlohmann::json>& done) {
+          // Gone meanwhile, or its namespace.
+          OnWritten(path, absl::IsNotFound(done.status()) ? absl::OkStatus() : done.status());
+        });
 }
 
 void StatusReporter::OnWritten(const std::string& path, const absl::Status& status) {
@@ -141,13 +142,6 @@ void StatusReporter::EndRound(const absl::Status& status) {
   const absl::Status before = std::exchange(status_, status);
   if (!status_.ok() && status_ != before) spdlog::warn("{}", std::string(status_.message()));
   RoundIn(std::max(kIntervalNs, kShareOfTime * worked_ns_));
-}
-
-void StatusReporter::Call(kube::ApiRequest request, kube::ApiClient::Done done) {
-  call_(std::move(request),
-        [alive = std::weak_ptr<bool>(alive_), done = std::move(done)](absl::StatusOr<nlohmann::json> reply) {
-          if (!alive.expired()) done(std::move(reply));
-        });
 }
 
 }  // namespace fairlead::controller

@@ -17,6 +17,7 @@
 #include "controller/status/book.h"
 #include "controller/status/realisations.h"
 #include "kube/api_client.h"
+#include "kube/owned_call.h"
 
 namespace fairlead::controller {
 
@@ -49,10 +50,9 @@ class StatusReporter {
   void Write(const StatusWrite& write);
   void OnWritten(const std::string& path, const absl::Status& status);
   void EndRound(const absl::Status& status);
-  void Call(kube::ApiRequest request, kube::ApiClient::Done done);
 
   const Controller* controller_;
-  kube::ApiCall call_;
+  kube::OwnedCall call_;
   const Leader* leader_;
   ProgressRound* progress_;
   const Clock* clock_;

@@ -178,10 +178,16 @@ AgentProgress Hub::ProgressOf(const std::string& node) const {
 
 ClusterProgress Hub::Progress() const {
   ClusterProgress all;
-  for (const auto& [node, agent] : agents_) {
-    if (agent.link != nullptr) all.emplace(node, ProgressOf(node));
-  }
+  for (const std::string& node : ConnectedNodes()) all.emplace(node, ProgressOf(node));
   return all;
+}
+
+std::set<std::string> Hub::ConnectedNodes() const {
+  std::set<std::string> nodes;
+  for (const auto& [node, agent] : agents_) {
+    if (agent.link != nullptr) nodes.insert(node);
+  }
+  return nodes;
 }
 
 std::vector<AgentStatus> Hub::Agents() const {

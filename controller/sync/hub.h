@@ -87,6 +87,7 @@ class Hub {
   AgentProgress ProgressOf(const std::string& node) const;
   // Of all that are connected.
   ClusterProgress Progress() const;
+  std::set<std::string> ConnectedNodes() const;
 
  private:
   struct Agent {

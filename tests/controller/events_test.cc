@@ -8,6 +8,7 @@
 #include "controller/events/facts.h"
 #include "controller/events/writer.h"
 #include "tests/controller/fake_objects.h"
+#include "tests/controller/kept_link.h"
 #include "tests/controller/manifests.h"
 #include "tests/controller/scratch_folder.h"
 
@@ -64,14 +65,8 @@ TEST(EventFactsTest, NamesServicesThatNobodyServes) {
                           "refused at once"));
 }
 
-struct Silent : AgentLink {
-  void Send(const Push& push) override { last = push; }
-  void Close(const absl::Status&) override {}
-  Push last;
-};
-
 TEST(EventFactsTest, NamesWhatNodesCannotHoldOnceForAllNodes) {
-  std::vector<Silent> links(2);
+  std::vector<KeptLink> links(2);
   const auto facts = Facts(NodeYaml("n1", 1) + NodeYaml("n2", 2) + PodYaml("a", "n1", "a") +
                                PodYaml("b", "n2", "a") + PolicyYaml("y", "a", "b"),
                            [&](Controller& controller) {
@@ -79,15 +74,15 @@ TEST(EventFactsTest, NamesWhatNodesCannotHoldOnceForAllNodes) {
                                HelloMessage hello;
                                hello.protocol_version = kProtocolVersion;
                                hello.node = absl::StrCat("n", i + 1);
-                               Silent& link = links[static_cast<size_t>(i)];
+                               KeptLink& link = links[static_cast<size_t>(i)];
                                ASSERT_TRUE(controller.hub().OnHello(&link, hello).ok());
                                std::vector<ResourceError> errors;
-                               for (const Upsert& upsert : link.last.upserts) {
+                               for (const Upsert& upsert : link.last->upserts) {
                                  if (upsert.resource->id.kind == ResourceKind::kPolicySet)
                                    errors.push_back({upsert.resource->id, "map policy_rule is full"});
                                }
                                ASSERT_EQ(errors.size(), 1u);
-                               ASSERT_TRUE(controller.hub().OnNack(&link, link.last.nonce, errors).ok());
+                               ASSERT_TRUE(controller.hub().OnNack(&link, link.last->nonce, errors).ok());
                              }
                            });
   EXPECT_THAT(facts,

@@ -19,6 +19,7 @@
 #include "kube/controller_pods.h"
 #include "tests/controller/certificates.h"
 #include "tests/controller/fake_objects.h"
+#include "tests/controller/kept_link.h"
 #include "tests/controller/manifests.h"
 #include "tests/controller/objects.h"
 #include "tests/controller/test_agent.h"
@@ -201,12 +202,6 @@ TEST_F(PeersTest, FollowersThatAreNoControllersAreRefused) {
 
 class PeerReportTest : public ::testing::Test {
  protected:
-  struct Keeper : AgentLink {
-    void Send(const Push& push) override { last = push; }
-    void Close(const absl::Status&) override {}
-    std::optional<Push> last;
-  };
-
   PeerReportTest() : store_(ClusterSettings()), hub_(&store_) {
     hub_.SetObjects(ObjectsOf(NodeYaml("n1", 1) + NodeYaml("n2", 2) + PodYaml("a", "n1", "a") +
                               PodYaml("b", "n2", "b") + PolicyYaml("y", "b", "a")),
@@ -241,7 +236,7 @@ class PeerReportTest : public ::testing::Test {
 
   Store store_;
   Hub hub_;
-  std::map<std::string, Keeper> links_;
+  std::map<std::string, KeptLink> links_;
 };
 
 TEST_F(PeerReportTest, AnAddressThatAnotherReplicasAgentReportsCountsAtOnce) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "tests/controller/kept_link.h"
 #include "tests/controller/manifests.h"
 #include "tests/controller/objects.h"
 
@@ -22,13 +23,6 @@ ClusterSettings Settings() {
   settings.service_cidrs = {*IpPrefix::Parse("10.96.0.0/16")};
   return settings;
 }
-
-// Keeps the push that is on its way.
-struct HeldBack : AgentLink {
-  void Send(const Push& push) override { last = push; }
-  void Close(const absl::Status&) override {}
-  std::optional<Push> last;
-};
 
 class RealisationTest : public ::testing::Test {
  protected:
@@ -70,7 +64,7 @@ class RealisationTest : public ::testing::Test {
 
   Store store_;
   Hub hub_;
-  std::map<std::string, HeldBack> links_;
+  std::map<std::string, KeptLink> links_;
   uint64_t watermark_ = 0;
 };
 
@@ -180,7 +174,7 @@ TEST_F(RealisationTest, ItWaitsForNoNodeWithoutPodsNorForEver) {
   Put("");
   other.WaitForNodes();
   other.EndWait();
-  HeldBack link;
+  KeptLink link;
   HelloMessage hello;
   hello.protocol_version = kProtocolVersion;
   hello.node = "n1";

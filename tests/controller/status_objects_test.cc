@@ -21,6 +21,7 @@
 #include "kube/json.h"
 #include "tests/controller/fake_objects.h"
 #include "tests/controller/fake_source.h"
+#include "tests/controller/kept_link.h"
 #include "tests/controller/manifests.h"
 
 namespace fairlead::controller {
@@ -41,13 +42,6 @@ std::string Numbered(const std::string& yaml, const std::string& uid, int versio
               absl::StrCat("uid: ", uid, ", generation: 3, resourceVersion: \"", version, "\", "));
   return text;
 }
-
-// Keeps the push that is on its way.
-struct Keeper : AgentLink {
-  void Send(const Push& push) override { last = push; }
-  void Close(const absl::Status&) override {}
-  std::optional<Push> last;
-};
 
 // A controller that reads manifests; its agents answer when the test says.
 class Site {
@@ -117,7 +111,7 @@ class Site {
   std::unique_ptr<EventLoop> loop_ = *EventLoop::Create();
   std::unique_ptr<Controller> controller_;
   FakeSource* source_ = nullptr;
-  std::map<std::string, Keeper> links_;
+  std::map<std::string, KeptLink> links_;
 };
 
 const ObjectKey kPolicy{"NetworkPolicy", "shop", "y"};
@@ -172,6 +166,19 @@ TEST(RealisationRoundTest, SaysOfAllObjectsWhatIsSaidOfOne) {
     }
   }
   EXPECT_GT(judged, 100u);
+}
+
+TEST(RealisationRoundTest, WantsOfOtherReplicasNoMoreThanWhatIsThere) {
+  Site site;
+  using Seen = std::map<std::string, uint64_t>;
+  site.Put(Policy(12));
+  EXPECT_EQ(RealisationRound(site.controller()).seen(),
+            (Seen{{"NetworkPolicy", 12}, {"Node", 2}, {"Service", 3}}));
+  // As after an API server that was restored from a copy of yesterday.
+  site.Put(Policy(10));
+  EXPECT_EQ(RealisationRound(site.controller()).seen().at("NetworkPolicy"), 10u);
+  site.Put("");
+  EXPECT_EQ(RealisationRound(site.controller()).seen().count("NetworkPolicy"), 0u);
 }
 
 TEST(RealisationRoundTest, LeavesWhatChangesMeanwhileToTheNext) {
