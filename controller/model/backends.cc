@@ -44,8 +44,9 @@ void AddSelected(const ClusterService& service, const std::vector<LivePod>& pods
   }
 }
 
-void AddFromSlices(const ClusterService& service, const ServicePortObject& from, ServicePort* to) {
-  for (const EndpointSliceObject& slice : service.slices) {
+void AddFromSlices(const ClusterService& service, const EndpointSlices& slices, const ServicePortObject& from,
+                   ServicePort* to) {
+  for (const auto& [name, slice] : slices) {
     for (const SlicePort& port : slice.ports) {
       if (port.name != from.name || port.protocol != from.protocol) continue;
       for (const SliceEndpoint& endpoint : slice.endpoints) {
@@ -73,7 +74,8 @@ bool Selects(const policy::Labels& selector, const policy::Labels& labels) {
   });
 }
 
-Service ServiceWithBackends(const ClusterService& service, const std::vector<LivePod>& pods) {
+Service ServiceWithBackends(const ClusterService& service, const EndpointSlices& slices,
+                            const std::vector<LivePod>& pods) {
   Service result;
   result.namespace_name = service.namespace_name;
   result.name = service.name;
@@ -85,7 +87,7 @@ Service ServiceWithBackends(const ClusterService& service, const std::vector<Liv
   for (const ServicePortObject& from : service.object.ports) {
     ServicePort to{from.name, from.protocol, from.port, from.node_port, {}};
     AddSelected(service, pods, from, &to);
-    AddFromSlices(service, from, &to);
+    AddFromSlices(service, slices, from, &to);
     std::sort(to.backends.begin(), to.backends.end());
     to.backends.erase(std::unique(to.backends.begin(), to.backends.end()), to.backends.end());
     result.ports.push_back(std::move(to));

@@ -17,7 +17,8 @@ struct LivePod {
 // Does a Service's selector select a pod with these labels? (An empty one selects none.)
 bool Selects(const policy::Labels& selector, const policy::Labels& labels);
 
-// `pods`: at least those of the Service's namespace that it selects.
-Service ServiceWithBackends(const ClusterService& service, const std::vector<LivePod>& pods);
+// `slices`: the Service's. `pods`: at least those of its namespace that it selects.
+Service ServiceWithBackends(const ClusterService& service, const EndpointSlices& slices,
+                            const std::vector<LivePod>& pods);
 
 }  // namespace fairlead::controller

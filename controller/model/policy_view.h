@@ -21,8 +21,8 @@ class PolicyView {
   void SetNamespace(const policy::Namespace& changed) { compiler_.UpsertNamespace(changed); }
   void RemoveNamespace(const std::string& name) { compiler_.RemoveNamespace(name); }
   void SetPolicy(const policy::NetworkPolicy& policy) { compiler_.UpsertPolicy(policy); }
-  void RemovePolicy(const policy::NetworkPolicy& policy) {
-    compiler_.RemovePolicy(policy.namespace_name, policy.name);
+  void RemovePolicy(const std::string& namespace_name, const std::string& name) {
+    compiler_.RemovePolicy(namespace_name, name);
   }
   void SetPod(const ClusterPod& pod, const std::vector<IpAddress>& addresses);
   void RemovePod(const std::string& uid);

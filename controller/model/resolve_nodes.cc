@@ -53,7 +53,7 @@ class NodeResolver {
 
 }  // namespace
 
-void ResolveNodes(const std::map<ObjectKey, Object>& objects, const Cluster* before, Cluster* cluster) {
+void ResolveNodes(const Objects& objects, const Cluster* before, Cluster* cluster) {
   NodeResolver resolver(cluster);
   auto last_good = [&](const std::string& name) -> const NodeObject* {
     if (before == nullptr) return nullptr;
@@ -61,12 +61,13 @@ void ResolveNodes(const std::map<ObjectKey, Object>& objects, const Cluster* bef
     return node == before->nodes.end() ? nullptr : &node->second;
   };
   std::vector<const Object*> changed;
-  for (const auto& [key, object] : objects) {
-    const auto* node = std::get_if<NodeObject>(&object.body);
-    if (node == nullptr) continue;
+  for (auto at = objects.lower_bound({"Node", "", ""}); at != objects.end() && at->first.kind == "Node";
+       ++at) {
+    const auto& [key, object] = *at;
+    const auto& node = std::get<NodeObject>(object.body);
     const NodeObject* old = last_good(key.name);
-    bool same = old != nullptr && old->pod_cidrs == node->pod_cidrs && old->addresses == node->addresses;
-    if (!same || !resolver.Take(key.name, *node).empty()) changed.push_back(&object);
+    bool same = old != nullptr && old->pod_cidrs == node.pod_cidrs && old->addresses == node.addresses;
+    if (!same || !resolver.Take(key.name, node).empty()) changed.push_back(&object);
   }
   for (const Object* object : changed) {
     std::string problem = resolver.Take(object->key.name, std::get<NodeObject>(object->body));
@@ -75,7 +76,7 @@ void ResolveNodes(const std::map<ObjectKey, Object>& objects, const Cluster* bef
     if (old != nullptr && resolver.Take(object->key.name, *old).empty()) {
       problem += "; the last good version stays in force";
     }
-    cluster->rejections.push_back({object->key.ToString(), object->where, problem});
+    cluster->node_rejections.push_back({object->key.ToString(), object->where, problem});
   }
 }
 

@@ -34,17 +34,24 @@ std::string UidOf(const ClusterPod& pod) {
   return hash.Uuid();
 }
 
+ClusterPod FromSpec(const ObjectKey& key, const std::string& name, const PodSpec& spec,
+                    const policy::Labels& labels) {
+  ClusterPod pod;
+  pod.namespace_name = key.namespace_name;
+  pod.name = name;
+  pod.node = spec.node_name;
+  pod.labels = labels;
+  pod.host_network = spec.host_network;
+  pod.containers = spec.containers;
+  return pod;
+}
+
 class PodResolver {
  public:
   PodResolver(bool places, Cluster* cluster) : places_(places), cluster_(*cluster) {}
 
   void AddBare(const Object& object, const PodObject& stated) {
-    ClusterPod pod = FromSpec(object.key, object.key.name, stated.spec, stated.labels);
-    pod.uid = stated.uid;
-    pod.status_addresses = stated.status_addresses;
-    pod.terminated = stated.terminated;
-    pod.terminating = stated.terminating;
-    pod.says_unready = stated.says_unready;
+    ClusterPod pod = BarePod(object.key, stated);
     if (pod.node.empty() && places_) Place(stated.spec, object.key.ToString(), 0, &pod);
     Add(object, std::move(pod));
   }
@@ -67,47 +74,27 @@ class PodResolver {
       ClusterPod pod = FromSpec(object.key, name, workload.spec, workload.pod_labels);
       pod.owner = absl::StrCat(object.key.kind, "/", object.key.name);
       pod.node = node;
-      if (node.empty()) cluster_.unplaced.push_back(pod.FullName() + " (no node takes it)");
       Add(object, std::move(pod));
     }
   }
 
  private:
-  static ClusterPod FromSpec(const ObjectKey& key, const std::string& name, const PodSpec& spec,
-                             const policy::Labels& labels) {
-    ClusterPod pod;
-    pod.namespace_name = key.namespace_name;
-    pod.name = name;
-    pod.node = spec.node_name;
-    pod.labels = labels;
-    pod.host_network = spec.host_network;
-    pod.containers = spec.containers;
-    return pod;
-  }
-
   void Place(const PodSpec& spec, const std::string& workload, int ordinal, ClusterPod* pod) {
     const std::vector<std::string> nodes = NodesInOrder(workload, spec.node_selector, cluster_.nodes);
-    if (nodes.empty()) {
-      cluster_.unplaced.push_back(pod->FullName() + " (no node takes it)");
-    } else {
-      pod->node = nodes[ordinal % nodes.size()];
-    }
+    if (!nodes.empty()) pod->node = nodes[ordinal % nodes.size()];
   }
 
   void Add(const Object& object, ClusterPod pod) {
     if (!names_.insert(pod.FullName()).second) {
-      cluster_.rejections.push_back(
+      cluster_.pod_rejections.push_back(
           {object.key.ToString(), object.where,
            absl::StrCat("its pod ", pod.FullName(), " exists already; rename one")});
       return;
     }
-    if (!pod.node.empty() && cluster_.nodes.count(pod.node) == 0) {
-      cluster_.unplaced.push_back(absl::StrCat(pod.FullName(), " (there is no Node ", pod.node, ")"));
-    }
     if (pod.uid.empty()) pod.uid = UidOf(pod);
     std::string uid = pod.uid;
     if (!cluster_.pods.emplace(uid, std::move(pod)).second) {
-      cluster_.rejections.push_back(
+      cluster_.pod_rejections.push_back(
           {object.key.ToString(), object.where,
            absl::StrCat("metadata.uid: ", uid, " belongs to another pod; remove it")});
     }
@@ -120,8 +107,17 @@ class PodResolver {
 
 }  // namespace
 
-void ResolvePods(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
-                 Cluster* cluster) {
+ClusterPod BarePod(const ObjectKey& key, const PodObject& stated) {
+  ClusterPod pod = FromSpec(key, key.name, stated.spec, stated.labels);
+  pod.uid = stated.uid;
+  pod.status_addresses = stated.status_addresses;
+  pod.terminated = stated.terminated;
+  pod.terminating = stated.terminating;
+  pod.says_unready = stated.says_unready;
+  return pod;
+}
+
+void ResolvePods(const Objects& objects, const ClusterSettings& settings, Cluster* cluster) {
   PodResolver resolver(!settings.api_server, cluster);
   // Bare pods come first: a pod of a template never takes the name of one that is written down.
   for (const auto& [key, object] : objects) {

@@ -42,13 +42,15 @@ class ServiceResolver {
 
   // What the manifests give comes first, and of that what was given before; what contradicts an
   // earlier one is refused, and keeps its last good version.
-  void TakeGiven(const std::map<ObjectKey, Object>& objects) {
+  void TakeGiven(const Objects& objects) {
     std::vector<const Object*> changed;
-    for (const auto& [key, object] : objects) {
-      const auto* stated = std::get_if<ServiceObject>(&object.body);
-      if (stated == nullptr || stated->type == ServiceType::kExternalName) continue;
+    for (auto at = objects.lower_bound({"Service", "", ""});
+         at != objects.end() && at->first.kind == "Service"; ++at) {
+      const auto& [key, object] = *at;
+      const auto& stated = std::get<ServiceObject>(object.body);
+      if (stated.type == ServiceType::kExternalName) continue;
       where_[OwnerOf(key)] = object.where;
-      if (!HadBefore(OwnerOf(key), *stated) || !Take(key, *stated).empty()) changed.push_back(&object);
+      if (!HadBefore(OwnerOf(key), stated) || !Take(key, stated).empty()) changed.push_back(&object);
     }
     for (const Object* object : changed) {
       std::string problem = Take(object->key, std::get<ServiceObject>(object->body));
@@ -58,7 +60,7 @@ class ServiceResolver {
         again.cluster_ips = old->cluster_ips;
         if (Take(object->key, again).empty()) problem += "; the last good version stays in force";
       }
-      cluster_.rejections.push_back({object->key.ToString(), object->where, problem});
+      cluster_.service_rejections.push_back({object->key.ToString(), object->where, problem});
     }
   }
 
@@ -83,7 +85,7 @@ class ServiceResolver {
     for (auto& [owner, service] : cluster_.services) {
       std::string problem = Allocate(owner, &service);
       if (problem.empty()) continue;
-      cluster_.rejections.push_back({absl::StrCat("Service ", owner), where_[owner], problem});
+      cluster_.service_rejections.push_back({absl::StrCat("Service ", owner), where_[owner], problem});
       without.push_back(owner);
     }
     for (const std::string& owner : without) cluster_.services.erase(owner);
@@ -117,36 +119,14 @@ class ServiceResolver {
 
   // "" when the Service is in, otherwise what it contradicts.
   std::string Take(const ObjectKey& key, const ServiceObject& stated) {
-    ClusterService service;
-    service.namespace_name = key.namespace_name;
-    service.name = key.name;
-    service.object = stated;
-    service.uid = stated.uid.empty()
-                      ? ContentHash().Add("Service").Add(key.namespace_name).Add(key.name).Uuid()
-                      : stated.uid;
-    if (!stated.headless) service.families = FamiliesOf(stated, settings_);
+    ClusterService service = StatedService(key, stated, settings_);
     if (stated.family_policy == FamilyPolicy::kRequireDualStack && !stated.headless &&
         service.families.size() < 2 && !settings_.api_server) {
       return "spec.ipFamilyPolicy: RequireDualStack needs two Service ranges (--service-cidr V4,V6)";
     }
-    for (const IpAddress& address : stated.cluster_ips) {
-      std::string problem = Prefixed("spec.clusterIP: ", allocator_.TakeAddress(address, OwnerOf(key)));
-      if (!problem.empty()) return problem;
-    }
-    for (size_t i = 0; i < stated.ports.size(); ++i) {
-      const ServicePortObject& port = stated.ports[i];
-      if (port.node_port == 0) continue;
-      std::string problem = Prefixed(absl::StrCat("spec.ports[", i, "].nodePort: "),
-                                     allocator_.TakeNodePort(port.node_port, port.protocol, OwnerOf(key)));
-      if (!problem.empty()) return problem;
-    }
-    service.cluster_ips = stated.cluster_ips;
-    cluster_.services.emplace(OwnerOf(key), std::move(service));
-    return "";
-  }
-
-  static std::string Prefixed(const std::string& prefix, const std::string& problem) {
-    return problem.empty() ? "" : prefix + problem;
+    const std::string problem = ClaimStated(service, &allocator_);
+    if (problem.empty()) cluster_.services.emplace(OwnerOf(key), std::move(service));
+    return problem;
   }
 
   void KeepNodePorts(const std::string& owner, const ClusterService& old, ClusterService* service) {
@@ -189,26 +169,67 @@ class ServiceResolver {
   std::map<std::string, Where> where_;
 };
 
-void AttachSlices(const std::map<ObjectKey, Object>& objects, Cluster* cluster) {
+std::string Claim(const ClusterService& service, ServiceAllocator* allocator) {
+  const std::string owner = service.FullName();
+  for (const IpAddress& address : service.cluster_ips) {
+    const std::string problem = allocator->TakeAddress(address, owner);
+    if (!problem.empty()) return "spec.clusterIP: " + problem;
+  }
+  for (size_t i = 0; i < service.object.ports.size(); ++i) {
+    const ServicePortObject& port = service.object.ports[i];
+    if (port.node_port == 0) continue;
+    const std::string problem = allocator->TakeNodePort(port.node_port, port.protocol, owner);
+    if (!problem.empty()) return absl::StrCat("spec.ports[", i, "].nodePort: ", problem);
+  }
+  return "";
+}
+
+void ResolveSlices(const Objects& objects, Cluster* cluster) {
   for (const auto& [key, object] : objects) {
     const auto* slice = std::get_if<EndpointSliceObject>(&object.body);
     if (slice == nullptr || slice->service.empty()) continue;
-    auto service = cluster->services.find(absl::StrCat(key.namespace_name, "/", slice->service));
-    if (service != cluster->services.end()) service->second.slices.push_back(*slice);
+    cluster->slices[absl::StrCat(key.namespace_name, "/", slice->service)][key.name] = *slice;
   }
 }
 
 }  // namespace
 
-void ResolveServices(const std::map<ObjectKey, Object>& objects, const ClusterSettings& settings,
-                     const Cluster* before, Cluster* cluster) {
+ClusterService StatedService(const ObjectKey& key, const ServiceObject& stated,
+                             const ClusterSettings& settings) {
+  ClusterService service;
+  service.namespace_name = key.namespace_name;
+  service.name = key.name;
+  service.object = stated;
+  service.uid = stated.uid.empty() ? ContentHash().Add("Service").Add(key.namespace_name).Add(key.name).Uuid()
+                                   : stated.uid;
+  if (!stated.headless) service.families = FamiliesOf(stated, settings);
+  service.cluster_ips = stated.cluster_ips;
+  return service;
+}
+
+std::string ClaimStated(const ClusterService& service, ServiceAllocator* allocator) {
+  std::string problem = Claim(service, allocator);
+  // Not half: what it does not get in the end is free for others.
+  if (!problem.empty()) ReleaseStated(service, allocator);
+  return problem;
+}
+
+void ReleaseStated(const ClusterService& service, ServiceAllocator* allocator) {
+  const std::string owner = service.FullName();
+  for (const IpAddress& address : service.cluster_ips) allocator->ReleaseAddress(address, owner);
+  for (const ServicePortObject& port : service.object.ports)
+    allocator->ReleaseNodePort(port.node_port, port.protocol, owner);
+}
+
+void ResolveServices(const Objects& objects, const ClusterSettings& settings, const Cluster* before,
+                     Cluster* cluster) {
   ServiceResolver resolver(settings, before, cluster);
   resolver.TakeGiven(objects);
   if (!settings.api_server) {
     resolver.KeepAllocated();
     resolver.AllocateRest();
   }
-  AttachSlices(objects, cluster);
+  ResolveSlices(objects, cluster);
 }
 
 }  // namespace fairlead::controller

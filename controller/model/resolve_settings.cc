@@ -46,8 +46,7 @@ void LeaveOut(std::vector<IpPrefix>* ranges, const RangesFrom& from, WhyNot why_
 
 }  // namespace
 
-void ResolveSettings(const std::map<ObjectKey, Object>& objects, const ClusterSettings& started_with,
-                     Cluster* cluster) {
+void ResolveSettings(const Objects& objects, const ClusterSettings& started_with, Cluster* cluster) {
   ClusterSettings& settings = cluster->settings;
   settings = started_with;
   RangesFrom native{"fairlead-controller", {"command line", 0}, "--native-cidr"};

@@ -25,6 +25,8 @@ struct ClusterSettings {
                                         // With an API server: none where nobody has said
   uint16_t node_port_first = 30000;     // inclusive
   uint16_t node_port_last = 32767;
+
+  bool operator==(const ClusterSettings&) const = default;
 };
 
 }  // namespace fairlead::controller

@@ -6,27 +6,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace fairlead::controller {
-namespace {
-
-// Calls `set` for what is new or different in `now`, `remove` for what is no more.
-template <typename Map, typename Set, typename Remove>
-void ForDifferences(const Map& before, const Map& now, Set set, Remove remove) {
-  for (const auto& [key, value] : before) {
-    if (now.count(key) == 0) remove(key, value);
-  }
-  for (const auto& [key, value] : now) {
-    auto old = before.find(key);
-    if (old == before.end() || !(old->second == value)) set(value);
-  }
-}
-
-}  // namespace
-
 std::vector<IpAddress> Store::AddressesOf(const ClusterPod& pod) const {
   if (pod.host_network) {
     if (!pod.status_addresses.empty()) return pod.status_addresses;
-    auto node = cluster_.nodes.find(pod.node);
-    return node == cluster_.nodes.end() ? std::vector<IpAddress>{} : node->second.addresses;
+    auto node = cluster().nodes.find(pod.node);
+    return node == cluster().nodes.end() ? std::vector<IpAddress>{} : node->second.addresses;
   }
   std::vector<IpAddress> reported = reported_.Of(pod.node, pod.uid, pod.FullName());
   std::erase_if(reported, [&](const IpAddress& address) { return !MayHave(pod.node, address); });
@@ -35,15 +19,15 @@ std::vector<IpAddress> Store::AddressesOf(const ClusterPod& pod) const {
 
 // A node cannot give its pods addresses of others.
 bool Store::MayHave(const std::string& node, const IpAddress& address) const {
-  auto found = cluster_.nodes.find(node);
-  if (found == cluster_.nodes.end() || found->second.pod_cidrs.empty()) return true;
+  auto found = cluster().nodes.find(node);
+  if (found == cluster().nodes.end() || found->second.pod_cidrs.empty()) return true;
   const std::vector<IpPrefix>& own = found->second.pod_cidrs;
   return std::any_of(own.begin(), own.end(), [&](const IpPrefix& cidr) { return cidr.Contains(address); });
 }
 
 std::vector<std::string> Store::RefusedAddresses() const {
   std::vector<std::string> refused;
-  for (const auto& [uid, pod] : cluster_.pods) {
+  for (const auto& [uid, pod] : cluster().pods) {
     if (pod.host_network) continue;
     for (const IpAddress& address : reported_.Of(pod.node, uid, pod.FullName())) {
       if (MayHave(pod.node, address)) continue;
@@ -54,81 +38,99 @@ std::vector<std::string> Store::RefusedAddresses() const {
   return refused;
 }
 
-Changes Store::SetObjects(const std::map<ObjectKey, Object>& objects) {
-  Cluster before = std::exchange(cluster_, ResolveCluster(objects, started_with_, &cluster_));
+Changes Store::Take(const ClusterChange& change) {
   Changes changes;
-  for (const auto& [name, node] : before.nodes) {
-    if (cluster_.nodes.count(name) == 0) reported_.ForgetNode(name);
+  for (const std::string& uid : change.pods) TakePod(uid, true);
+  for (const std::string& node : change.nodes) {
+    if (!HasNode(node)) reported_.ForgetNode(node);
+    // What it may give its pods, and what the pods on its own network have.
+    for (const std::string& uid : PodsOn(node)) TakePod(uid, false);
   }
-  TakePods(before);
-  TakePolicies(before);
+  TakePolicies(change);
   policies_.Commit(&changes);
-  services_.Rebuild(cluster_, addresses_, &changes.everywhere);
-  TakeNodes(&changes.everywhere);
+  for (const std::string& service : change.services) services_.Touch(service);
+  services_.Commit(cluster(), &changes.everywhere);
+  for (const std::string& node : change.nodes) TakeNode(node, &changes.everywhere);
+  if (change.settings) {
+    for (const auto& [name, node] : cluster().nodes) TakeNode(name, &changes.everywhere);
+  }
   return changes;
 }
 
-void Store::TakeNodes(std::set<ResourceId>* changed) {
-  std::set<ResourceId> gone;
-  for (const Resources* resources : {&node_infos_, &configs_}) {
-    for (const auto& [id, resource] : *resources) {
-      if (!HasNode(id.name)) gone.insert(id);
+void Store::TakeNode(const std::string& name, std::set<ResourceId>* changed) {
+  const auto node = cluster().nodes.find(name);
+  if (node == cluster().nodes.end()) {
+    DropResource({ResourceKind::kNode, name}, &node_infos_, changed);
+    DropResource({ResourceKind::kNodeConfig, name}, &configs_, changed);
+    return;
+  }
+  const NodeObject& object = node->second;
+  PutResource(MakeResource(name, NodeInfo{name, object.addresses, object.pod_cidrs}), &node_infos_, changed);
+  // Find() gives a config to its own node only, wherever its change is announced.
+  PutResource(MakeResource(name, NodeConfig{name, object.pod_cidrs, cluster().settings}), &configs_, changed);
+}
+
+void Store::TakePolicies(const ClusterChange& change) {
+  for (const std::string& name : change.namespaces) {
+    const auto found = cluster().namespaces.find(name);
+    found == cluster().namespaces.end() ? policies_.RemoveNamespace(name)
+                                        : policies_.SetNamespace(found->second);
+  }
+  for (const std::string& name : change.policies) {
+    const auto found = cluster().policies.find(name);
+    if (found == cluster().policies.end()) {
+      const size_t slash = name.find('/');
+      policies_.RemovePolicy(name.substr(0, slash), name.substr(slash + 1));
+    } else {
+      policies_.SetPolicy(found->second);
     }
   }
-  for (const ResourceId& id : gone) {
-    DropResource(id, id.kind == ResourceKind::kNode ? &node_infos_ : &configs_, changed);
-  }
-  for (const auto& [name, node] : cluster_.nodes) {
-    PutResource(MakeResource(name, NodeInfo{name, node.addresses, node.pod_cidrs}), &node_infos_, changed);
-    // Find() gives a config to its own node only, wherever its change is announced.
-    PutResource(MakeResource(name, NodeConfig{name, node.pod_cidrs, cluster_.settings}), &configs_, changed);
-  }
 }
 
-void Store::TakePolicies(const Cluster& before) {
-  ForDifferences(
-      before.namespaces, cluster_.namespaces,
-      [&](const policy::Namespace& set) { policies_.SetNamespace(set); },
-      [&](const std::string& name, const policy::Namespace&) { policies_.RemoveNamespace(name); });
-  ForDifferences(
-      before.policies, cluster_.policies, [&](const policy::NetworkPolicy& set) { policies_.SetPolicy(set); },
-      [&](const std::string&, const policy::NetworkPolicy& gone) { policies_.RemovePolicy(gone); });
+void Store::Leave(const std::string& node, const std::string& uid) {
+  const auto pods = node_pods_.find(node);
+  pods->second.erase(uid);
+  if (pods->second.empty()) node_pods_.erase(pods);
 }
 
-void Store::TakePods(const Cluster& before) {
-  std::map<std::string, std::vector<IpAddress>> addresses;
-  node_pods_.clear();
-  for (const auto& [uid, pod] : cluster_.pods) {
-    node_pods_[pod.node].insert(uid);
-    const std::vector<IpAddress>& now = addresses[uid] = AddressesOf(pod);
-    auto old = before.pods.find(uid);
-    if (old == before.pods.end() || !(old->second == pod) || addresses_[uid] != now)
-      policies_.SetPod(pod, now);
+void Store::TakePod(const std::string& uid, bool differs) {
+  // Where an API server says which Services a pod serves, they need not be looked for.
+  const bool selects = !cluster().settings.api_server;
+  const auto pod = cluster().pods.find(uid);
+  if (pod == cluster().pods.end()) {
+    const auto gone = pods_.find(uid);
+    if (gone == pods_.end()) return;
+    Leave(gone->second.node, uid);
+    pods_.erase(gone);
+    policies_.RemovePod(uid);
+    if (selects) services_.RemovePod(uid);
+    return;
   }
-  for (const auto& [uid, pod] : before.pods) {
-    if (cluster_.pods.count(uid) == 0) policies_.RemovePod(uid);
-  }
-  addresses_ = std::move(addresses);
+  LivePod now{pod->second.node, AddressesOf(pod->second)};
+  const auto [place, added] = pods_.try_emplace(uid);
+  if (!added && !differs && place->second.addresses == now.addresses) return;
+  if (!added) Leave(place->second.node, uid);
+  node_pods_[now.node].insert(uid);
+  policies_.SetPod(pod->second, now.addresses);
+  if (selects) services_.SetPod(pod->second, now.addresses);
+  place->second = std::move(now);
+}
+
+std::set<std::string> Store::PodsOn(const std::string& node) const {
+  const auto found = node_pods_.find(node);
+  return found == node_pods_.end() ? std::set<std::string>{} : found->second;
 }
 
 Changes Store::TakeAddresses(const std::set<std::string>& pods) {
   Changes changes;
-  for (const std::string& uid : pods) {
-    auto pod = cluster_.pods.find(uid);
-    if (pod == cluster_.pods.end()) continue;
-    std::vector<IpAddress> now = AddressesOf(pod->second);
-    std::vector<IpAddress>& place = addresses_[uid];
-    if (place == now) continue;
-    place = std::move(now);
-    policies_.SetPod(pod->second, place);
-    services_.SetAddresses(pod->second, place, &changes.everywhere);
-  }
+  for (const std::string& uid : pods) TakePod(uid, false);
   policies_.Commit(&changes);
+  services_.Commit(cluster(), &changes.everywhere);
   return changes;
 }
 
 Changes Store::SetNodeEndpoints(const std::string& node, const std::vector<ReportedEndpoint>& endpoints) {
-  return reported_.Replace(node, endpoints) ? TakeAddresses(node_pods_[node]) : Changes{};
+  return reported_.Replace(node, endpoints) ? TakeAddresses(PodsOn(node)) : Changes{};
 }
 
 Changes Store::ApplyReport(const std::string& node, const std::vector<ReportedEndpoint>& upserts,
@@ -147,7 +149,7 @@ Changes Store::ApplyReport(const std::string& node, const std::vector<ReportedEn
   }
   if (pods.empty()) return {};
   // An agent that was not told a UID means a pod by its name, which may be any of the node's.
-  return TakeAddresses(unnamed ? node_pods_[node] : pods);
+  return TakeAddresses(unnamed ? PodsOn(node) : pods);
 }
 
 ResourcePtr Store::Find(const std::string& node, const ResourceId& id) const {

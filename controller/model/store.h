@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "controller/model/changes.h"
-#include "controller/model/cluster.h"
+#include "controller/model/live_cluster.h"
 #include "controller/model/pod_addresses.h"
 #include "controller/model/policy_view.h"
 #include "controller/model/resource.h"
@@ -21,9 +21,11 @@ namespace fairlead::controller {
 class Store {
  public:
   // `started_with`: what holds where no FairleadConfig says something else.
-  explicit Store(ClusterSettings started_with) : started_with_(std::move(started_with)) {}
+  explicit Store(ClusterSettings started_with) : live_(std::move(started_with)) {}
 
-  Changes SetObjects(const std::map<ObjectKey, Object>& objects);
+  Changes SetObjects(const Objects& objects, const TouchedObjects& touched = std::nullopt) {
+    return Take(live_.Take(objects, touched));
+  }
   // From an agent's Hello: everything that lives on the node.
   Changes SetNodeEndpoints(const std::string& node, const std::vector<ReportedEndpoint>& endpoints);
   // From an agent's Report.
@@ -40,8 +42,8 @@ class Store {
   // Every resource that the node is to hold.
   void ForEach(const std::string& node, const std::function<void(const ResourcePtr&)>& visit) const;
 
-  bool HasNode(const std::string& node) const { return cluster_.nodes.count(node) > 0; }
-  const Cluster& cluster() const { return cluster_; }
+  bool HasNode(const std::string& node) const { return cluster().nodes.count(node) > 0; }
+  const Cluster& cluster() const { return live_.cluster(); }
   // Sets with more rules than a node takes, by name.
   const std::map<std::string, PolicyView::Oversized>& oversized_sets() const { return policies_.oversized(); }
   // Addresses that nodes reported and that count for nothing, with the reason, for people.
@@ -50,20 +52,29 @@ class Store {
   std::vector<IpAddress> AddressesOf(const ClusterPod& pod) const;
 
  private:
+  // A pod as the views have it.
+  struct LivePod {
+    std::string node;
+    std::vector<IpAddress> addresses;
+  };
+
   bool MayHave(const std::string& node, const IpAddress& address) const;
-  void TakeNodes(std::set<ResourceId>* changed);
-  void TakePolicies(const Cluster& before);
-  void TakePods(const Cluster& before);
+  Changes Take(const ClusterChange& change);
+  void TakeNode(const std::string& name, std::set<ResourceId>* changed);
+  void TakePolicies(const ClusterChange& change);
+  // `differs`: in something else than its addresses, which are looked at anyway.
+  void TakePod(const std::string& uid, bool differs);
+  void Leave(const std::string& node, const std::string& uid);
   // Addresses of these pods, by UID, may be others now.
   Changes TakeAddresses(const std::set<std::string>& pods);
+  std::set<std::string> PodsOn(const std::string& node) const;
 
-  ClusterSettings started_with_;
-  Cluster cluster_;
+  LiveCluster live_;
   PodAddresses reported_;
-  std::map<std::string, std::vector<IpAddress>> addresses_;  // by UID, as the views have them
-  std::map<std::string, std::set<std::string>> node_pods_;   // UIDs
-  Resources node_infos_;                                     // the same for every node
-  Resources configs_;                                        // one for each node
+  std::map<std::string, LivePod> pods_;                     // by UID
+  std::map<std::string, std::set<std::string>> node_pods_;  // UIDs
+  Resources node_infos_;                                    // the same for every node
+  Resources configs_;                                       // one for each node
   ServiceView services_;
   PolicyView policies_;
 };

@@ -54,7 +54,9 @@ void Controller::Begin() {
 }
 
 void Controller::TakeIn() {
-  hub_.SetObjects(source_->objects(), source_->watermark());
+  const TouchedObjects touched = source_->TakeTouched();
+  hub_.SetObjects(source_->objects(), source_->watermark(), touched);
+  TakeRemarks(touched);
   LogNew("refused ", Rejections(), &logged_);
   LogNew("", Remarks(), &logged_remarks_);
   // A watcher may give its id back while it runs.
@@ -64,19 +66,34 @@ void Controller::TakeIn() {
 
 std::vector<Rejection> Controller::Rejections() const {
   std::vector<Rejection> all = source_->Rejections();
-  const std::vector<Rejection>& resolved = store_.cluster().rejections;
+  const std::vector<Rejection> resolved = store_.cluster().Rejections();
   all.insert(all.end(), resolved.begin(), resolved.end());
   std::sort(all.begin(), all.end());
   return all;
 }
 
+void Controller::TakeRemarks(const TouchedObjects& touched) {
+  const auto take = [this](const Object& object) {
+    for (const Remark& remark : object.remarks) {
+      remarks_[object.key].push_back(
+          {object.key.ToString(), {object.where.file, remark.line}, remark.message});
+    }
+  };
+  if (!touched) {
+    remarks_.clear();
+    for (const auto& [key, object] : source_->objects()) take(object);
+    return;
+  }
+  for (const ObjectKey& key : *touched) {
+    remarks_.erase(key);
+    const auto object = source_->objects().find(key);
+    if (object != source_->objects().end()) take(object->second);
+  }
+}
+
 std::vector<Rejection> Controller::Remarks() const {
   std::vector<Rejection> all;
-  for (const auto& [key, object] : source_->objects()) {
-    for (const Remark& remark : object.remarks) {
-      all.push_back({key.ToString(), {object.where.file, remark.line}, remark.message});
-    }
-  }
+  for (const auto& [key, remarks] : remarks_) all.insert(all.end(), remarks.begin(), remarks.end());
   const std::vector<Rejection>& resolved = store_.cluster().remarks;
   all.insert(all.end(), resolved.begin(), resolved.end());
   std::sort(all.begin(), all.end());

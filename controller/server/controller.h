@@ -61,11 +61,13 @@ class Controller {
   explicit Controller(const ClusterSettings& settings) : store_(settings), hub_(&store_) {}
   void Begin();
   void TakeIn();
+  void TakeRemarks(const TouchedObjects& touched);
 
   Store store_;
   Hub hub_;
   std::unique_ptr<ObjectSource> source_;
-  std::vector<Rejection> logged_, logged_remarks_;  // said already
+  std::map<ObjectKey, std::vector<Rejection>> remarks_;  // of the objects
+  std::vector<Rejection> logged_, logged_remarks_;       // said already
   std::map<uint64_t, std::function<void()>> watchers_;
   uint64_t last_watcher_ = 0;
 };

@@ -52,10 +52,9 @@ void FillStatus(Controller& controller, const ClusterIdentity* identity, introsp
   AddCondition("ObjectsAccepted", rejections.empty(), absl::StrCat(refused_objects.size(), " refused"),
                reply);
   AddCondition("SettingsInForce", true, DescribeSettings(controller), reply);
-  AddCondition(
-      "PodsPlaced", cluster.unplaced.empty(),
-      cluster.unplaced.empty() ? absl::StrCat(cluster.pods.size(), " pods") : FirstFew(cluster.unplaced),
-      reply);
+  const std::vector<std::string> unplaced = cluster.UnplacedPods();
+  AddCondition("PodsPlaced", unplaced.empty(),
+               unplaced.empty() ? absl::StrCat(cluster.pods.size(), " pods") : FirstFew(unplaced), reply);
   const std::vector<std::string> refused = controller.store().RefusedAddresses();
   AddCondition("AddressesAccepted", refused.empty(), FirstFew(refused), reply);
   std::vector<std::string> oversized;

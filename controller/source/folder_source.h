@@ -32,7 +32,7 @@ class FolderSource : public ObjectSource {
   ~FolderSource() override;
 
   bool synced() const override { return true; }
-  const std::map<ObjectKey, Object>& objects() const override { return objects_; }
+  const Objects& objects() const override { return objects_; }
   std::vector<Rejection> Rejections() const override { return inventory_.Rejections(); }
   // Microseconds since 1970 when the newest change was taken in; more when the clock was set back.
   uint64_t watermark() const override { return watermark_; }
@@ -73,7 +73,7 @@ class FolderSource : public ObjectSource {
   std::map<std::string, std::string> lost_;
   std::map<std::string, std::set<std::string>> seen_;  // folder -> paths
   Inventory inventory_;
-  std::map<ObjectKey, Object> objects_;  // of the inventory, as of `watermark_`
+  Objects objects_;  // of the inventory, as of `watermark_`
   FolderChanges changes_;
   uint64_t watermark_ = 0, catching_up_with_ = 0;
   ManifestReader reader_;

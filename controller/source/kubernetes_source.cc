@@ -111,11 +111,16 @@ void KubernetesSource::Put(ManifestEntry entry) {
     return;
   }
   objects_.insert_or_assign(*entry.key, *std::move(entry.object));
+  Touch(*entry.key);
+}
+
+void KubernetesSource::Touch(const ObjectKey& key) {
   dirty_ = true;
+  if (touched_) touched_->insert(key);
 }
 
 void KubernetesSource::Remove(const ObjectKey& key) {
-  dirty_ = objects_.erase(key) > 0 || dirty_;
+  if (objects_.erase(key) > 0) Touch(key);
   dirty_ = rejections_.erase(key) > 0 || dirty_;
 }
 

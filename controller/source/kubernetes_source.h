@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,7 +31,8 @@ class KubernetesSource : public ObjectSource {
   ~KubernetesSource() override;
 
   bool synced() const override { return listed_.size() == kApiKinds.size(); }
-  const std::map<ObjectKey, Object>& objects() const override { return objects_; }
+  const Objects& objects() const override { return objects_; }
+  TouchedObjects TakeTouched() override { return std::exchange(touched_, std::set<ObjectKey>{}); }
   std::vector<Rejection> Rejections() const override;
   // The newest resourceVersion that was seen.
   uint64_t watermark() const override { return watermark_; }
@@ -50,12 +52,14 @@ class KubernetesSource : public ObjectSource {
   void TakeAll(const ApiKind& kind, std::vector<ManifestEntry> entries);
   void Put(ManifestEntry entry);
   void Remove(const ObjectKey& key);
+  void Touch(const ObjectKey& key);
   void OnListed(const ApiKind& kind, uint64_t round);
   void SetProblem(const ApiKind& kind, const std::string& problem);
   void Publish();
 
   std::function<void()> changed_;
-  std::map<ObjectKey, Object> objects_;
+  Objects objects_;
+  TouchedObjects touched_;  // any, until the first call
   std::map<ObjectKey, std::vector<Rejection>> rejections_;
   std::map<std::string, std::string> problems_;  // by resource
   std::set<std::string> listed_;                 // kinds whose list was complete once

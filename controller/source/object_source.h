@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controller/manifest/manifest.h"
+#include "controller/model/live_cluster.h"
 
 namespace fairlead::controller {
 
@@ -16,7 +17,9 @@ class ObjectSource {
 
   // False: not everything that there is has been read yet, and `objects` says nothing.
   virtual bool synced() const = 0;
-  virtual const std::map<ObjectKey, Object>& objects() const = 0;
+  virtual const Objects& objects() const = 0;
+  // Which of them came, went or changed since this was called last.
+  virtual TouchedObjects TakeTouched() { return std::nullopt; }
   virtual std::vector<Rejection> Rejections() const = 0;
   // Grows with what is taken in, over restarts too; a higher one is the newer state.
   virtual uint64_t watermark() const = 0;

@@ -46,11 +46,28 @@ void Hub::EndWaitIfAllAreThere() {
 }
 
 void Hub::FanOut(const Changes& changes) {
-  for (auto& [node, agent] : agents_) {
-    if (agent.link == nullptr) continue;
+  const auto tell = [&](Agent& agent) {
+    if (agent.link == nullptr) return;
     agent.session->OnChanges(changes);
     Pump(agent);
+  };
+  if (!changes.everywhere.empty()) {
+    for (auto& [node, agent] : agents_) tell(agent);
+    return;
   }
+  for (const auto& [node, ids] : changes.nodes) {
+    const auto agent = agents_.find(node);
+    if (agent != agents_.end()) tell(agent->second);
+  }
+}
+
+// Not told that everything of it is gone: a node without its manifest keeps its last good state.
+void Hub::DropAgentsWithoutNode() {
+  for (auto& [node, agent] : agents_) {
+    if (agent.link != nullptr && !store_->HasNode(node))
+      Disconnect(agent, absl::NotFoundError(absl::StrCat("there is no Node ", node, " any more")));
+  }
+  std::erase_if(agents_, [&](const auto& agent) { return !store_->HasNode(agent.first); });
 }
 
 void Hub::Disconnect(Agent& agent, const absl::Status& status) {
@@ -59,22 +76,14 @@ void Hub::Disconnect(Agent& agent, const absl::Status& status) {
   link->Close(status);
 }
 
-void Hub::SetObjects(const std::map<ObjectKey, Object>& objects, uint64_t watermark) {
-  watermark_ = watermark;
-  Changes changes = store_->SetObjects(objects);
-  for (auto agent = agents_.begin(); agent != agents_.end();) {
-    if (store_->HasNode(agent->first)) {
-      ++agent;
-      continue;
-    }
-    // Not told that everything of it is gone: a node without its manifest keeps its last good state.
-    if (agent->second.link != nullptr) {
-      Disconnect(agent->second,
-                 absl::NotFoundError(absl::StrCat("there is no Node ", agent->first, " any more")));
-    }
-    agent = agents_.erase(agent);
-  }
+void Hub::SetObjects(const Objects& objects, uint64_t watermark, const TouchedObjects& touched) {
+  const bool kept_back = std::exchange(watermark_, watermark) <= highest_hello_;
+  const Changes changes = store_->SetObjects(objects, touched);
+  if (!changes.everywhere.empty()) DropAgentsWithoutNode();
   FanOut(changes);
+  if (kept_back) {
+    for (auto& [node, agent] : agents_) Pump(agent);
+  }
   EndWaitIfAllAreThere();
 }
 
@@ -110,6 +119,7 @@ absl::Status Hub::OnHello(AgentLink* link, const HelloMessage& hello) {
   Pump(agent);
   EndWaitIfAllAreThere();
   TellReported(hello.node);
+  highest_hello_ = std::max(highest_hello_, hello.watermark);
   if (hello.watermark > watermark_) agent_ahead_(hello.watermark);
   return absl::OkStatus();
 }

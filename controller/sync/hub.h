@@ -54,7 +54,7 @@ class Hub {
   explicit Hub(Store* store) : store_(store) {}
 
   // The source says something new, or the same with a higher watermark.
-  void SetObjects(const std::map<ObjectKey, Object>& objects, uint64_t watermark);
+  void SetObjects(const Objects& objects, uint64_t watermark, const TouchedObjects& touched = std::nullopt);
   uint64_t watermark() const { return watermark_; }
   // Called when an agent holds a watermark above ours: the source is to make sure that it is not
   // behind, and to go beyond it (SetObjects). Until then that agent is told nothing.
@@ -100,6 +100,7 @@ class Hub {
   absl::StatusOr<Agent*> AgentOf(AgentLink* link);
   void FanOut(const Changes& changes);
   void Pump(Agent& agent);
+  void DropAgentsWithoutNode();
   void EndWaitIfAllAreThere();
   void TellReported(const std::string& node);
   void Disconnect(Agent& agent, const absl::Status& status);
@@ -108,6 +109,7 @@ class Hub {
   std::map<std::string, Agent> agents_;           // by node
   std::map<AgentLink*, std::string> link_nodes_;  // node of a link that said Hello
   uint64_t watermark_ = 0;
+  uint64_t highest_hello_ = 0;  // watermark of an agent; such a one is told nothing while ours is lower
   bool waiting_ = false;
   std::map<uint64_t, std::function<void(const std::string&)>> reported_watchers_;
   uint64_t last_watcher_ = 0;

@@ -90,7 +90,7 @@ TEST(Placement, KeepsToNodeSelectorsAndSchedulableNodes) {
   EXPECT_EQ(cluster.pods.size(), 3U);
   for (const auto& [uid, pod] : cluster.pods) EXPECT_EQ(pod.node, "n2");
   cluster = Resolve(nodes + Workload("Deployment", "db", "", "nodeSelector: {disk: tape}, "));
-  EXPECT_THAT(cluster.unplaced, ElementsAre("shop/db-0 (no node takes it)"));
+  EXPECT_THAT(cluster.UnplacedPods(), ElementsAre("shop/db-0 (no node takes it)"));
 }
 
 TEST(Placement, DaemonSetHasOnePodANode) {
@@ -119,8 +119,8 @@ TEST(Contradictions, PodOfATemplateYieldsToABarePod) {
   Cluster cluster =
       Resolve(Nodes(1) + Workload("Deployment", "web", "  replicas: 2\n") + PodYaml("web-0", "n1"));
   EXPECT_EQ(cluster.pods.size(), 2U);
-  ASSERT_EQ(cluster.rejections.size(), 1U);
-  EXPECT_THAT(cluster.rejections[0].message, HasSubstr("shop/web-0 exists already"));
+  ASSERT_EQ(cluster.Rejections().size(), 1U);
+  EXPECT_THAT(cluster.Rejections()[0].message, HasSubstr("shop/web-0 exists already"));
 }
 
 TEST(Contradictions, NodesShareNoRangeAndNoAddress) {
@@ -130,14 +130,14 @@ TEST(Contradictions, NodesShareNoRangeAndNoAddress) {
               "---\napiVersion: v1\nkind: Node\nmetadata: {name: n3}\nstatus: {addresses: [{type: "
               "InternalIP, address: 172.31.0.11}]}\n");
   EXPECT_EQ(cluster.nodes.size(), 1U);
-  ASSERT_EQ(cluster.rejections.size(), 2U);
-  EXPECT_THAT(cluster.rejections[0].message, HasSubstr("10.244.0.0/16 overlaps 10.244.1.0/24 of Node n1"));
-  EXPECT_THAT(cluster.rejections[1].message, HasSubstr("172.31.0.11 is an address of Node n1 too"));
+  ASSERT_EQ(cluster.Rejections().size(), 2U);
+  EXPECT_THAT(cluster.Rejections()[0].message, HasSubstr("10.244.0.0/16 overlaps 10.244.1.0/24 of Node n1"));
+  EXPECT_THAT(cluster.Rejections()[1].message, HasSubstr("172.31.0.11 is an address of Node n1 too"));
 }
 
 TEST(Contradictions, PodOfANodeThatIsNotThereIsNamed) {
   Cluster cluster = Resolve(Nodes(1) + PodYaml("p", "n7"));
-  EXPECT_THAT(cluster.unplaced, ElementsAre("shop/p (there is no Node n7)"));
+  EXPECT_THAT(cluster.UnplacedPods(), ElementsAre("shop/p (there is no Node n7)"));
 }
 
 TEST(Contradictions, WhoWasThereFirstStaysInForce) {
@@ -151,7 +151,7 @@ TEST(Contradictions, WhoWasThereFirstStaysInForce) {
                         ", ports: [{port: 80, nodePort: ", node_port, "}]}\n");
   };
   Cluster before = Resolve(node("n5", "10.5.0.0/16") + service("s", "10.96.0.5", 30005));
-  EXPECT_THAT(before.rejections, IsEmpty());
+  EXPECT_THAT(before.Rejections(), IsEmpty());
   // New ones whose names come first claim the same.
   Cluster cluster =
       Resolve(node("n1", "10.5.1.0/24") + node("n5", "10.5.0.0/16") + service("a", "10.96.0.5", 30006) +
@@ -159,7 +159,7 @@ TEST(Contradictions, WhoWasThereFirstStaysInForce) {
               Settings(), &before);
   EXPECT_THAT(cluster.nodes, ElementsAre(::testing::Key("n5")));
   EXPECT_THAT(cluster.services, ElementsAre(::testing::Key("default/s")));
-  EXPECT_EQ(cluster.rejections.size(), 3U);
+  EXPECT_EQ(cluster.Rejections().size(), 3U);
 }
 
 TEST(Contradictions, ChangeThatContradictsLeavesTheLastGoodVersion) {
@@ -171,8 +171,8 @@ TEST(Contradictions, ChangeThatContradictsLeavesTheLastGoodVersion) {
   Cluster cluster = Resolve(others + bad, Settings(), &before);
   EXPECT_EQ(cluster.nodes, before.nodes);
   EXPECT_EQ(cluster.services, before.services);
-  ASSERT_EQ(cluster.rejections.size(), 2U);
-  for (const Rejection& rejection : cluster.rejections) {
+  ASSERT_EQ(cluster.Rejections().size(), 2U);
+  for (const Rejection& rejection : cluster.Rejections()) {
     EXPECT_THAT(rejection.message, HasSubstr("; the last good version stays in force"));
   }
   // Without a version from before it stays out.
@@ -207,7 +207,7 @@ TEST(ClusterIps, ReloadMovesNoServiceHoweverNarrowTheRange) {
     Cluster before = cluster;
     text += ServiceWith(absl::StrCat("s", i), "");
     cluster = Resolve(text, narrow, &before);
-    EXPECT_THAT(cluster.rejections, IsEmpty());
+    EXPECT_THAT(cluster.Rejections(), IsEmpty());
     for (const auto& [name, service] : before.services) EXPECT_EQ(service, cluster.services.at(name)) << name;
   }
   std::set<IpAddress> distinct;
@@ -220,8 +220,8 @@ TEST(ClusterIps, ExhaustionIsExplainedAndHarmsNobodyElse) {
   for (int i = 0; i < 8; ++i) text += ServiceWith(absl::StrCat("s", i), "");
   Cluster cluster = Resolve(text, Settings("10.96.0.0/29"));
   EXPECT_EQ(cluster.services.size(), 6U);
-  ASSERT_EQ(cluster.rejections.size(), 2U);
-  EXPECT_THAT(cluster.rejections[0].message, HasSubstr("widen --service-cidr"));
+  ASSERT_EQ(cluster.Rejections().size(), 2U);
+  EXPECT_THAT(cluster.Rejections()[0].message, HasSubstr("widen --service-cidr"));
 }
 
 TEST(ClusterIps, GivenOnesAreCheckedAgainstRangeAndEachOther) {
@@ -229,9 +229,9 @@ TEST(ClusterIps, GivenOnesAreCheckedAgainstRangeAndEachOther) {
       Resolve(ServiceWith("a", "clusterIP: 10.96.1.1, ") + ServiceWith("b", "clusterIP: 10.96.1.1, ") +
               ServiceWith("c", "clusterIP: 10.97.0.1, ") + ServiceWith("d", "clusterIP: None, "));
   EXPECT_EQ(cluster.services.size(), 2U);
-  ASSERT_EQ(cluster.rejections.size(), 2U);
-  EXPECT_THAT(cluster.rejections[0].message, HasSubstr("10.96.1.1 is taken by Service default/a"));
-  EXPECT_THAT(cluster.rejections[1].message,
+  ASSERT_EQ(cluster.Rejections().size(), 2U);
+  EXPECT_THAT(cluster.Rejections()[0].message, HasSubstr("10.96.1.1 is taken by Service default/a"));
+  EXPECT_THAT(cluster.Rejections()[1].message,
               HasSubstr("10.97.0.1 is outside of the Service range 10.96.0.0/16"));
 }
 
@@ -258,8 +258,8 @@ TEST(ClusterIps, FollowFamiliesAndTheirPolicy) {
                         ServiceWith("e", "ipFamilyPolicy: RequireDualStack, "),
                     single);
   EXPECT_EQ(families(cluster, "b"), "4");
-  ASSERT_EQ(cluster.rejections.size(), 1U);
-  EXPECT_THAT(cluster.rejections[0].message, HasSubstr("RequireDualStack needs two Service ranges"));
+  ASSERT_EQ(cluster.Rejections().size(), 1U);
+  EXPECT_THAT(cluster.Rejections()[0].message, HasSubstr("RequireDualStack needs two Service ranges"));
 }
 
 TEST(ApiServer, DecidesOnPlacesAddressesAndPorts) {
@@ -273,8 +273,8 @@ TEST(ApiServer, DecidesOnPlacesAddressesAndPorts) {
           ServiceWith("both", "clusterIPs: [10.96.0.1, 'fd00::1'], ipFamilyPolicy: PreferDualStack, ") +
           ServiceWith("one", "clusterIP: 10.96.0.2, ipFamilyPolicy: PreferDualStack, "),
       settings);
-  EXPECT_THAT(cluster.rejections, IsEmpty());
-  EXPECT_THAT(cluster.unplaced, IsEmpty());
+  EXPECT_THAT(cluster.Rejections(), IsEmpty());
+  EXPECT_THAT(cluster.UnplacedPods(), IsEmpty());
   ASSERT_EQ(cluster.pods.size(), 1U);
   EXPECT_EQ(cluster.pods.begin()->second.node, "");
   EXPECT_THAT(cluster.services.at("default/new").cluster_ips, IsEmpty());
@@ -317,7 +317,7 @@ TEST(SettingsInForce, MoveNoServiceThatHasItsAddress) {
   const Cluster before = Resolve(text);
   const Cluster after = Resolve(text + ConfigYaml("serviceCIDRs: [10.50.0.0/16]"), Settings(), &before);
   EXPECT_EQ(after.services.at("default/a").cluster_ips, before.services.at("default/a").cluster_ips);
-  EXPECT_THAT(after.rejections, IsEmpty());
+  EXPECT_THAT(after.Rejections(), IsEmpty());
 }
 
 // The narrowest range decides at a node: pods there would be cut off.
@@ -340,6 +340,19 @@ TEST(SettingsInForce, RangesOfPodsAndServicesAreNoOthers) {
   EXPECT_THAT(Resolve(Nodes(1), started).settings.native_cidrs, IsEmpty());
 }
 
+// What a refused Service stated besides is free for others.
+TEST(ClusterIps, AServiceThatIsRefusedForItsNodePortHoldsNoAddress) {
+  const std::string port = "type: NodePort, ports: [{port: 80, nodePort: 30080}]}\n";
+  const auto service = [](const std::string& name, const std::string& spec) {
+    return absl::StrCat("---\napiVersion: v1\nkind: Service\nmetadata: {name: ", name, "}\nspec: {", spec);
+  };
+  const Cluster cluster = Resolve(service("a", port) + service("b", "clusterIP: 10.96.1.1, " + port) +
+                                  ServiceWith("c", "clusterIP: 10.96.1.1, "));
+  EXPECT_EQ(cluster.services.count("default/c"), 1U);
+  ASSERT_EQ(cluster.Rejections().size(), 1U);
+  EXPECT_EQ(cluster.Rejections()[0].object, "Service default/b");
+}
+
 TEST(NodePorts, GivenOnesAreCheckedAgainstRangeAndEachOther) {
   auto service = [](const std::string& name, int port) {
     return absl::StrCat("---\napiVersion: v1\nkind: Service\nmetadata: {name: ", name,
@@ -347,9 +360,9 @@ TEST(NodePorts, GivenOnesAreCheckedAgainstRangeAndEachOther) {
   };
   Cluster cluster = Resolve(service("a", 30080) + service("b", 30080) + service("c", 80));
   EXPECT_EQ(cluster.services.size(), 1U);
-  ASSERT_EQ(cluster.rejections.size(), 2U);
-  EXPECT_THAT(cluster.rejections[0].message, HasSubstr("30080/TCP is taken by Service default/a"));
-  EXPECT_THAT(cluster.rejections[1].message, HasSubstr("must be from 30000 to 32767, is 80"));
+  ASSERT_EQ(cluster.Rejections().size(), 2U);
+  EXPECT_THAT(cluster.Rejections()[0].message, HasSubstr("30080/TCP is taken by Service default/a"));
+  EXPECT_THAT(cluster.Rejections()[1].message, HasSubstr("must be from 30000 to 32767, is 80"));
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ class FakeSource : public ObjectSource {
   }
 
   bool synced() const override { return true; }
-  const std::map<ObjectKey, Object>& objects() const override { return objects_; }
+  const Objects& objects() const override { return objects_; }
   std::vector<Rejection> Rejections() const override { return inventory_.Rejections(); }
   uint64_t watermark() const override { return watermark_; }
   bool Settled() override { return true; }
@@ -57,7 +57,7 @@ class FakeSource : public ObjectSource {
 
   std::function<void()> changed_;
   Inventory inventory_;
-  std::map<ObjectKey, Object> objects_;
+  Objects objects_;
   uint64_t watermark_ = 0;
 };
 
