@@ -16,7 +16,7 @@ void Check(const absl::Status& status) {
 
 void Agents::Link::Send(const controller::Push& push) {
   ++agents_->sent_.pushes;
-  agents_->sent_.bytes += controller::Encode(push).SerializeAsString().size();
+  agents_->sent_.bytes += controller::Serialize(push).size();
   agents_->unanswered_.push_back({this, push.nonce});
 }
 

@@ -2,32 +2,37 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 
 #include "controller/model/resource.h"
 
 namespace fairlead::controller {
 
+// What each was before; null: there was none.
+using ChangedResources = std::map<ResourceId, ResourcePtr>;
+
 struct Changes {
-  std::set<ResourceId> everywhere;                    // Nodes, Services
-  std::map<std::string, std::set<ResourceId>> nodes;  // the others, for each node concerned
+  ChangedResources everywhere;                    // Nodes, Services
+  std::map<std::string, ChangedResources> nodes;  // the others, for each node concerned
 
   bool empty() const { return everywhere.empty() && nodes.empty(); }
 };
 
 using Resources = std::map<ResourceId, ResourcePtr>;
 
-// Puts `resource` in; its id is added to `changed` when that makes a difference.
-inline void PutResource(const ResourcePtr& resource, Resources* resources, std::set<ResourceId>* changed) {
+// Puts `resource` in; it is added to `changed` when that makes a difference.
+inline void PutResource(const ResourcePtr& resource, Resources* resources, ChangedResources* changed) {
   ResourcePtr& place = (*resources)[resource->id];
   if (place != nullptr && place->version == resource->version) return;
+  changed->emplace(resource->id, place);
   place = resource;
-  changed->insert(resource->id);
 }
 
-inline void DropResource(const ResourceId& id, Resources* resources, std::set<ResourceId>* changed) {
-  if (resources->erase(id) > 0) changed->insert(id);
+inline void DropResource(const ResourceId& id, Resources* resources, ChangedResources* changed) {
+  const auto place = resources->find(id);
+  if (place == resources->end()) return;
+  changed->emplace(id, place->second);
+  resources->erase(place);
 }
 
 }  // namespace fairlead::controller

@@ -60,4 +60,15 @@ std::optional<Delta> DeltaBetween(const Resource& from, const Resource& to) {
   return std::nullopt;
 }
 
+DeltaPtr SharedDelta(const Resource& from, const Resource& to) {
+  constexpr size_t kBases = 8;  // agents are hardly further apart
+  if (to.differences == nullptr) to.differences = std::make_shared<Differences>();
+  std::map<std::string, DeltaPtr>& known = to.differences->by_base;
+  if (const auto found = known.find(from.version); found != known.end()) return found->second;
+  std::optional<Delta> made = DeltaBetween(from, to);
+  DeltaPtr shared = made ? std::make_shared<const Delta>(*std::move(made)) : nullptr;
+  if (known.size() < kBases) known.emplace(from.version, shared);
+  return shared;
+}
+
 }  // namespace fairlead::controller

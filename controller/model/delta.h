@@ -2,6 +2,8 @@
 // address groups, backends of Services. Lists here are sets: order has no meaning.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -32,5 +34,12 @@ using Delta = std::variant<AddressGroupDelta, ServiceDelta>;
 // Nothing when the kind has no deltas, when something else than members or backends differs, or
 // when the delta would be no smaller than the whole.
 std::optional<Delta> DeltaBetween(const Resource& from, const Resource& to);
+
+// Likewise, made once for all who hold `from`. Null: nothing.
+using DeltaPtr = std::shared_ptr<const Delta>;
+DeltaPtr SharedDelta(const Resource& from, const Resource& to);
+struct Differences {
+  std::map<std::string, DeltaPtr> by_base;  // version
+};
 
 }  // namespace fairlead::controller

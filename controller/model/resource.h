@@ -72,10 +72,16 @@ struct Service {
 // In the order of ResourceKind, from kNodeConfig on.
 using Body = std::variant<NodeConfig, NodeInfo, Endpoint, policy::AddressGroup, policy::PolicySet, Service>;
 
+struct Differences;  // delta.h
+
 struct Resource {
   ResourceId id;
   std::string version;
   Body body;
+
+  // Made once for all nodes, when it is first asked for; not part of the value.
+  mutable std::string wire;  // sync/encode.h
+  mutable std::shared_ptr<Differences> differences;
 };
 
 // Shared by all nodes that hold it; immutable.

@@ -82,7 +82,7 @@ ResourcePtr ServiceView::Make(const std::string& name, const ClusterService& ser
       name, ServiceWithBackends(service, slices == cluster.slices.end() ? kNone : slices->second, pods));
 }
 
-void ServiceView::Commit(const Cluster& cluster, std::set<ResourceId>* changed) {
+void ServiceView::Commit(const Cluster& cluster, ChangedResources* changed) {
   for (const std::string& name : std::exchange(touched_, {})) {
     const auto found = cluster.services.find(name);
     // Headless Services have no address that the datapath could answer for.

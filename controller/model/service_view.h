@@ -23,7 +23,7 @@ class ServiceView {
   void Touch(const std::string& service) { touched_.insert(service); }
 
   // `cluster` has the pods and Services that were put in and not removed.
-  void Commit(const Cluster& cluster, std::set<ResourceId>* changed);
+  void Commit(const Cluster& cluster, ChangedResources* changed);
 
   const Resources& resources() const { return resources_; }
 

@@ -50,24 +50,25 @@ Changes Store::Take(const ClusterChange& change) {
   policies_.Commit(&changes);
   for (const std::string& service : change.services) services_.Touch(service);
   services_.Commit(cluster(), &changes.everywhere);
-  for (const std::string& node : change.nodes) TakeNode(node, &changes.everywhere);
+  for (const std::string& node : change.nodes) TakeNode(node, &changes);
   if (change.settings) {
-    for (const auto& [name, node] : cluster().nodes) TakeNode(name, &changes.everywhere);
+    for (const auto& [name, node] : cluster().nodes) TakeNode(name, &changes);
   }
   return changes;
 }
 
-void Store::TakeNode(const std::string& name, std::set<ResourceId>* changed) {
+void Store::TakeNode(const std::string& name, Changes* changes) {
+  ChangedResources* own = &changes->nodes[name];
   const auto node = cluster().nodes.find(name);
   if (node == cluster().nodes.end()) {
-    DropResource({ResourceKind::kNode, name}, &node_infos_, changed);
-    DropResource({ResourceKind::kNodeConfig, name}, &configs_, changed);
+    DropResource({ResourceKind::kNode, name}, &node_infos_, &changes->everywhere);
+    DropResource({ResourceKind::kNodeConfig, name}, &configs_, own);
     return;
   }
   const NodeObject& object = node->second;
-  PutResource(MakeResource(name, NodeInfo{name, object.addresses, object.pod_cidrs}), &node_infos_, changed);
-  // Find() gives a config to its own node only, wherever its change is announced.
-  PutResource(MakeResource(name, NodeConfig{name, object.pod_cidrs, cluster().settings}), &configs_, changed);
+  PutResource(MakeResource(name, NodeInfo{name, object.addresses, object.pod_cidrs}), &node_infos_,
+              &changes->everywhere);
+  PutResource(MakeResource(name, NodeConfig{name, object.pod_cidrs, cluster().settings}), &configs_, own);
 }
 
 void Store::TakePolicies(const ClusterChange& change) {

@@ -60,7 +60,7 @@ class Store {
 
   bool MayHave(const std::string& node, const IpAddress& address) const;
   Changes Take(const ClusterChange& change);
-  void TakeNode(const std::string& name, std::set<ResourceId>* changed);
+  void TakeNode(const std::string& name, Changes* changes);
   void TakePolicies(const ClusterChange& change);
   // `differs`: in something else than its addresses, which are looked at anyway.
   void TakePod(const std::string& uid, bool differs);

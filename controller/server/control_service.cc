@@ -47,10 +47,8 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
 
   void Send(const Push& push) override {
     // The agent may answer before gRPC says that the push is written; then this one waits.
-    grpc::ByteBuffer bytes;
-    bool own = false;
-    grpc::SerializationTraits<pb::SyncResponse>::Serialize(Encode(push), &bytes, &own);
-    queued_ = std::move(bytes);
+    const grpc::Slice bytes(Serialize(push));
+    queued_ = grpc::ByteBuffer(&bytes, 1);
     WriteQueued();
   }
   void Close(const absl::Status& status) override { End(status); }

@@ -130,33 +130,56 @@ void SetDelta(const ServiceDelta& delta, pb::Resource* out) {
   }
 }
 
+void SetNames(const Resource& from, pb::Resource* out) {
+  out->set_name(from.id.name);
+  out->set_version(from.version);
+}
+
+// The bytes of a SyncResponse that has this upsert alone.
+const std::string& WireOf(const Resource& resource) {
+  if (resource.wire.empty()) {
+    pb::SyncResponse one;
+    SetNames(resource, one.add_upserts());
+    std::visit([&](const auto& body) { SetBody(body, one.mutable_upserts(0)); }, resource.body);
+    resource.wire = one.SerializeAsString();
+  }
+  return resource.wire;
+}
+
 pb::ResourceKind EncodeKind(ResourceKind kind) {
   return static_cast<pb::ResourceKind>(kind);
 }
 
 }  // namespace
 
-pb::SyncResponse Encode(const Push& push) {
+std::string Serialize(const Push& push) {
   pb::SyncResponse response;
   response.set_nonce(push.nonce);
   response.set_watermark(push.watermark);
   response.set_complete(push.complete);
-  for (const Upsert& upsert : push.upserts) {
-    pb::Resource* resource = response.add_upserts();
-    resource->set_name(upsert.resource->id.name);
-    resource->set_version(upsert.resource->version);
-    if (upsert.delta) {
-      std::visit([&](const auto& delta) { SetDelta(delta, resource); }, *upsert.delta);
-    } else {
-      std::visit([&](const auto& body) { SetBody(body, resource); }, upsert.resource->body);
-    }
-  }
   for (const ResourceId& id : push.removals) {
     pb::ResourceName* removal = response.add_removals();
     removal->set_kind(EncodeKind(id.kind));
     removal->set_name(id.name);
   }
-  return response;
+  std::string bytes = response.SerializeAsString();
+  size_t whole = 0;
+  for (const Upsert& upsert : push.upserts) {
+    if (upsert.delta == nullptr) whole += WireOf(*upsert.resource).size();
+  }
+  bytes.reserve(bytes.size() + whole);
+  // A message's bytes are those of its fields one after the other.
+  for (const Upsert& upsert : push.upserts) {
+    if (upsert.delta == nullptr) {
+      bytes += WireOf(*upsert.resource);
+      continue;
+    }
+    pb::SyncResponse one;
+    SetNames(*upsert.resource, one.add_upserts());
+    std::visit([&](const auto& delta) { SetDelta(delta, one.mutable_upserts(0)); }, *upsert.delta);
+    one.AppendToString(&bytes);
+  }
+  return bytes;
 }
 
 pb::ResourceError Encode(const ResourceError& error) {

@@ -10,7 +10,9 @@
 
 namespace fairlead::controller {
 
-control::v1::SyncResponse Encode(const Push& push);
+// A SyncResponse's bytes. Whole resources, which most agents are sent alike, are encoded once for all of
+// them.
+std::string Serialize(const Push& push);
 
 // INVALID_ARGUMENT names the field that is wrong.
 absl::StatusOr<HelloMessage> Decode(const control::v1::Hello& hello);

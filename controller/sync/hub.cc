@@ -109,13 +109,13 @@ absl::Status Hub::OnHello(AgentLink* link, const HelloMessage& hello) {
     Disconnect(agent,
                absl::AbortedError(absl::StrCat("another agent of node ", hello.node, " has connected")));
   }
-  Changes changes = store_->SetNodeEndpoints(hello.node, hello.endpoints);
+  // Others are told of it; this one's session begins with what holds after it.
+  FanOut(store_->SetNodeEndpoints(hello.node, hello.endpoints));
   agent.link = link;
   agent.version = hello.agent_version;
   agent.health.reset();
   agent.session = std::make_unique<Session>(store_, hello.node, hello.held, hello.watermark);
   link_nodes_[link] = hello.node;
-  FanOut(changes);
   Pump(agent);
   EndWaitIfAllAreThere();
   TellReported(hello.node);

@@ -1,6 +1,7 @@
 #include "controller/sync/session.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -30,6 +31,13 @@ int Order(ResourceKind kind) {
   return 6;
 }
 
+bool IsToldBefore(const ResourceId& a, const ResourceId& b) {
+  return std::forward_as_tuple(Order(a.kind), a) < std::forward_as_tuple(Order(b.kind), b);
+}
+
+// Stands for one that is not known any more; no resource has it.
+constexpr char kAnotherVersion[] = "another";
+
 size_t Weigh(const Resource& resource) {
   size_t weight = 1;
   if (const auto* group = std::get_if<policy::AddressGroup>(&resource.body)) {
@@ -45,19 +53,24 @@ size_t Weigh(const Resource& resource) {
 }  // namespace
 
 Session::Session(const Store* store, std::string node, const std::vector<HeldResource>& held,
-                 uint64_t watermark)
-    : store_(store), node_(std::move(node)), newest_watermark_(watermark) {
+                 uint64_t watermark, size_t max_push_weight)
+    : store_(store), node_(std::move(node)), max_push_weight_(max_push_weight), newest_watermark_(watermark) {
+  std::map<ResourceId, std::string> versions;
   for (const HeldResource& resource : held) {
-    ResourcePtr current = store_->Find(node_, resource.id);
-    if (current == nullptr || current->version != resource.version) {
+    if (store_->Find(node_, resource.id) == nullptr) {
+      differing_[resource.id].version = resource.version;
       pending_.insert(resource.id);
-      current = nullptr;
+    } else {
+      versions[resource.id] = resource.version;
     }
-    held_[resource.id] = {resource.version, current};
   }
   store_->ForEach(node_, [&](const ResourcePtr& resource) {
-    if (held_.count(resource->id) == 0) pending_.insert(resource->id);
+    const auto version = versions.find(resource->id);
+    const bool holds_one = version != versions.end();
+    if (!holds_one || version->second != resource->version) unheld_.push_back({resource, holds_one});
   });
+  std::sort(unheld_.begin(), unheld_.end(),
+            [](const Unheld& a, const Unheld& b) { return IsToldBefore(a.resource->id, b.resource->id); });
 }
 
 void Session::AddPending(const ResourceId& id) {
@@ -68,76 +81,108 @@ void Session::AddPending(const ResourceId& id) {
     refused_.erase(refused);
     // Told even if the agent never held it, or holds just this: it shows what it has refused until it hears
     // of it.
-    auto held = held_.find(id);
-    if (now == nullptr) {
-      held_.try_emplace(id);
-    } else if (held != held_.end() && held->second.version == now->version) {
-      held->second = {};
-    }
+    differing_[id].to_be_told_anyway = true;
   }
   pending_.insert(id);
 }
 
+void Session::OnChange(const ResourceId& id, const ResourcePtr& before) {
+  Unheld* unheld = FindUnheld(id);
+  if (unheld != nullptr && !unheld->is_changed) {
+    unheld->is_changed = true;
+    differing_.try_emplace(id, Held{unheld->holds_another ? kAnotherVersion : "", nullptr});
+  } else {
+    differing_.try_emplace(id, Held{before ? before->version : "", before});
+  }
+  AddPending(id);
+}
+
+Session::Unheld* Session::FindUnheld(const ResourceId& id) {
+  const auto found = std::lower_bound(unheld_.begin(), unheld_.end(), id,
+                                      [](const Unheld& unheld, const ResourceId& wanted) {
+                                        return IsToldBefore(unheld.resource->id, wanted);
+                                      });
+  return found == unheld_.end() || found->resource->id != id ? nullptr : &*found;
+}
+
 void Session::OnChanges(const Changes& changes) {
-  for (const ResourceId& id : changes.everywhere) AddPending(id);
+  for (const auto& [id, before] : changes.everywhere) OnChange(id, before);
   auto own = changes.nodes.find(node_);
   if (own == changes.nodes.end()) return;
-  for (const ResourceId& id : own->second) AddPending(id);
+  for (const auto& [id, before] : own->second) OnChange(id, before);
 }
 
 void Session::AddToPush(const ResourceId& id, Push* push, InFlight* flight) {
-  ResourcePtr now = store_->Find(node_, id);
-  auto held = held_.find(id);
-  if (now == nullptr) {
-    if (held == held_.end()) return;  // came and went unseen
-    push->removals.push_back(id);
-    flight->sent[id] = nullptr;
+  const ResourcePtr now = store_->Find(node_, id);
+  const Held& held = differing_.at(id);
+  // Changed and changed back; or came and went unseen.
+  if (held.version == (now ? now->version : "") && !held.to_be_told_anyway) {
+    differing_.erase(id);
     return;
   }
-  if (held != held_.end() && held->second.version == now->version) return;  // changed and changed back
-  Upsert upsert{now, std::nullopt};
-  if (held != held_.end() && held->second.resource && whole_next_.count(id) == 0) {
-    upsert.delta = DeltaBetween(*held->second.resource, *now);
+  flight->sent[id] = now;
+  if (now == nullptr) {
+    push->removals.push_back(id);
+    return;
   }
+  Upsert upsert{now, nullptr};
+  if (held.resource != nullptr && held.version != now->version)
+    upsert.delta = SharedDelta(*held.resource, *now);
   if (upsert.delta) flight->as_delta.insert(id);
   push->upserts.push_back(std::move(upsert));
-  flight->sent[id] = now;
 }
 
-std::optional<Push> Session::NextPush(uint64_t watermark) {
-  if (in_flight_ || watermark < newest_watermark_) return std::nullopt;
-  if (pending_.empty() && announced_complete_) return std::nullopt;
+void Session::AddUnheld(Push* push, InFlight* flight) {
+  const Unheld unheld = std::move(unheld_.front());
+  unheld_.pop_front();
+  if (unheld.is_changed) return;
+  const ResourceId& id = unheld.resource->id;
+  differing_[id].version = unheld.holds_another ? kAnotherVersion : "";
+  flight->sent[id] = unheld.resource;
+  push->upserts.push_back({unheld.resource, nullptr});
+}
 
+std::vector<ResourceId> Session::PendingInOrder() const {
   std::vector<ResourceId> ids(pending_.begin(), pending_.end());
   std::stable_sort(ids.begin(), ids.end(),
                    [](const ResourceId& a, const ResourceId& b) { return Order(a.kind) < Order(b.kind); });
   // Removals go last, with what refers to others first: the reverse order.
-  std::stable_partition(ids.begin(), ids.end(),
-                        [&](const ResourceId& id) { return store_->Find(node_, id) != nullptr; });
-  auto first_removal = std::find_if(ids.begin(), ids.end(),
-                                    [&](const ResourceId& id) { return store_->Find(node_, id) == nullptr; });
+  const auto first_removal = std::stable_partition(
+      ids.begin(), ids.end(), [&](const ResourceId& id) { return store_->Find(node_, id) != nullptr; });
   std::reverse(first_removal, ids.end());
+  return ids;
+}
+
+std::optional<Push> Session::NextPush(uint64_t watermark) {
+  if (in_flight_ || watermark < newest_watermark_) return std::nullopt;
+  if (nothing_to_say() && announced_complete_) return std::nullopt;
 
   Push push;
   InFlight flight;
-  size_t weight = 0;
-  for (const ResourceId& id : ids) {
-    if (weight >= kMaxPushWeight) break;
-    AddToPush(id, &push, &flight);
-    if (!push.upserts.empty() && push.upserts.back().resource->id == id && !push.upserts.back().delta) {
-      weight += Weigh(*push.upserts.back().resource);
+  const std::vector<ResourceId> ids = PendingInOrder();
+  auto next = ids.begin();
+  for (size_t weight = 0; weight < max_push_weight_ && !nothing_to_say();) {
+    const size_t before = push.upserts.size();
+    const bool is_upsert = next != ids.end() && store_->Find(node_, *next) != nullptr;
+    if (is_upsert && (unheld_.empty() || Order(next->kind) < Order(unheld_.front().resource->id.kind))) {
+      pending_.erase(*next);
+      AddToPush(*next++, &push, &flight);
+    } else if (!unheld_.empty()) {
+      AddUnheld(&push, &flight);
     } else {
-      ++weight;
+      pending_.erase(*next);
+      AddToPush(*next++, &push, &flight);
     }
-    pending_.erase(id);
+    const bool is_whole = push.upserts.size() > before && !push.upserts.back().delta;
+    weight += is_whole ? Weigh(*push.upserts.back().resource) : 1;
   }
-  push.complete = announced_complete_ || pending_.empty();
+  push.complete = announced_complete_ || nothing_to_say();
   if (flight.sent.empty() && announced_complete_) return std::nullopt;
 
   push.nonce = flight.nonce = ++last_nonce_;
   push.watermark = flight.watermark = watermark;
   flight.complete = push.complete;
-  flight.last_piece = pending_.empty();
+  flight.last_piece = nothing_to_say();
   announced_complete_ = push.complete;
   in_flight_ = std::move(flight);
   return push;
@@ -147,12 +192,11 @@ absl::Status Session::OnAck(uint64_t nonce) {
   if (!in_flight_ || in_flight_->nonce != nonce) {
     return absl::InvalidArgumentError(absl::StrCat("Ack of nonce ", nonce, ", which is not on its way"));
   }
-  for (auto& [id, resource] : in_flight_->sent) {
-    whole_next_.erase(id);
-    if (resource == nullptr) {
-      held_.erase(id);
+  for (const auto& [id, resource] : in_flight_->sent) {
+    if (pending_.count(id) == 0) {
+      differing_.erase(id);
     } else {
-      held_[id] = {resource->version, resource};
+      differing_[id] = {resource ? resource->version : "", resource};
     }
   }
   newest_watermark_ = std::max(newest_watermark_, in_flight_->watermark);
@@ -195,7 +239,7 @@ absl::Status Session::OnNack(uint64_t nonce, const std::vector<ResourceError>& e
     if (blame == blamed.end()) {
       AddPending(id);  // nothing of the push was taken: the good part goes again
     } else if (flight.as_delta.count(id) > 0) {
-      whole_next_.insert(id);
+      differing_.at(id).resource = nullptr;  // whole, next time
       AddPending(id);
     } else {
       refused_[id] = {resource ? resource->version : "", blame->second};
@@ -208,6 +252,7 @@ absl::Status Session::OnNack(uint64_t nonce, const std::vector<ResourceError>& e
 
 std::set<ResourceId> Session::Outstanding() const {
   std::set<ResourceId> all = pending_;
+  for (const Unheld& unheld : unheld_) all.insert(unheld.resource->id);
   if (!in_flight_) return all;
   for (const auto& [id, resource] : in_flight_->sent) all.insert(id);
   return all;

@@ -3,11 +3,12 @@
 //
 // Memory is bounded however slow the agent is: one push is on its way at most, and what changes
 // meanwhile is a set of ids; the content is looked up when the next push is made, so that the last
-// write of each resource wins.
+// write of each resource wins. An agent that is in step costs nothing but its node's own: what it holds is
+// what the store has, and only where it differs is it kept here.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -35,7 +36,7 @@ struct ResourceError {
 // A resource, whole or as the difference to what the agent holds.
 struct Upsert {
   ResourcePtr resource;
-  std::optional<Delta> delta;
+  DeltaPtr delta;  // null: whole
 };
 
 struct Push {
@@ -50,10 +51,11 @@ class Session {
  public:
   // Resources of one push at most, so that no message grows beyond what gRPC carries; weighed by
   // their members, rules and backends.
-  static constexpr size_t kMaxPushWeight = 20'000;
+  static constexpr size_t kMaxPushWeight = 5'000;
 
   // The agent's Hello. `store` must outlive the session.
-  Session(const Store* store, std::string node, const std::vector<HeldResource>& held, uint64_t watermark);
+  Session(const Store* store, std::string node, const std::vector<HeldResource>& held, uint64_t watermark,
+          size_t max_push_weight = kMaxPushWeight);
 
   const std::string& node() const { return node_; }
 
@@ -70,7 +72,7 @@ class Session {
   // The agent holds everything as of it. The first pieces of a large difference do not advance it.
   uint64_t acked_watermark() const { return acked_watermark_; }
   // The agent has been told everything and has acknowledged it.
-  bool in_step() const { return complete_acked_ && pending_.empty() && !in_flight_; }
+  bool in_step() const { return complete_acked_ && nothing_to_say() && !in_flight_; }
   // The agent has been told once all that its node is to hold, and has acknowledged it.
   bool told() const { return complete_acked_; }
   // What the agent has not acknowledged as it is now; nothing of what it refused.
@@ -79,10 +81,17 @@ class Session {
   std::vector<ResourceError> errors() const;
 
  private:
-  // What the agent holds, or has refused: its version, and the content where this controller knows it.
+  // What the agent holds of something that is pending, on its way or refused.
   struct Held {
-    std::string version;
+    std::string version;   // empty: nothing
+    ResourcePtr resource;  // null: its content is not known here
+    // Even if the version is the same, or nothing was held and nothing is there.
+    bool to_be_told_anyway = false;
+  };
+  struct Unheld {
     ResourcePtr resource;
+    bool holds_another = false;  // version of it
+    bool is_changed = false;     // since: it is pending, or was told
   };
   struct InFlight {
     uint64_t nonce = 0;
@@ -97,16 +106,27 @@ class Session {
     std::string message;
   };
 
+  // `before`: what the store had until now; null: nothing.
+  void OnChange(const ResourceId& id, const ResourcePtr& before);
   void AddPending(const ResourceId& id);
+  // Null: it is not among these.
+  Unheld* FindUnheld(const ResourceId& id);
+  // Pending ids in the order in which they are told.
+  std::vector<ResourceId> PendingInOrder() const;
   void AddToPush(const ResourceId& id, Push* push, InFlight* flight);
+  // The first of `unheld_`, unless it has changed since.
+  void AddUnheld(Push* push, InFlight* flight);
+  bool nothing_to_say() const { return pending_.empty() && unheld_.empty(); }
   // Those that were refused because something still mentioned the resource: it may have gone now.
   void RetryRemovals();
 
   const Store* store_;
   std::string node_;
-  std::map<ResourceId, Held> held_;
+  size_t max_push_weight_;
+  // What the agent was found not to hold when it said Hello, in the order in which it is told.
+  std::deque<Unheld> unheld_;
   std::set<ResourceId> pending_;
-  std::set<ResourceId> whole_next_;  // a delta was refused
+  std::map<ResourceId, Held> differing_;  // of everything else the agent holds what the store has
   std::map<ResourceId, Refused> refused_;
   std::optional<InFlight> in_flight_;
   uint64_t last_nonce_ = 0;

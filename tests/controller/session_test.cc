@@ -130,7 +130,11 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
     store.SetObjects(objects);
     std::vector<std::function<Changes(Store&)>> reports;
     Agent agent;
-    auto session = std::make_unique<Session>(&store, "n1", agent.Held(), 0);
+    // Sometimes so little at a time that much changes before all is told.
+    const size_t weight = pick(2) == 0 ? 3 : Session::kMaxPushWeight;
+    bool any_refused = false;
+    const auto connect = [&] { return std::make_unique<Session>(&store, "n1", agent.Held(), 0, weight); };
+    auto session = connect();
     std::optional<Push> in_flight;
     for (int step = 0; step < 80; ++step) {
       switch (pick(5)) {
@@ -174,12 +178,13 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
           int answer = pick(8);
           if (answer == 0) {  // the connection breaks, before or after the agent has taken it
             if (pick(2) == 0) agent.Apply(*in_flight);
-            session = std::make_unique<Session>(&store, "n1", agent.Held(), 0);
+            session = connect();
           } else if (answer == 1 && !in_flight->upserts.empty()) {
             const ResourceId& blamed =
                 in_flight->upserts[static_cast<size_t>(pick(static_cast<int>(in_flight->upserts.size())))]
                     .resource->id;
             agent.Refuse(blamed);
+            any_refused = true;
             ASSERT_TRUE(session->OnNack(in_flight->nonce, {{blamed, "no"}}).ok());
           } else {
             ASSERT_TRUE(agent.Apply(*in_flight));
@@ -190,12 +195,14 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
       }
     }
     // What was refused comes again after a reconnect.
-    session = std::make_unique<Session>(&store, "n1", agent.Held(), 0);
+    session = connect();
     while (std::optional<Push> push = session->NextPush(watermark)) {
       ASSERT_TRUE(agent.Apply(*push));
-      ExpectClosed(agent);
+      // Unlike an agent, this one has taken what mentions a resource that it refused.
+      if (!any_refused) ExpectClosed(agent);
       ASSERT_TRUE(session->OnAck(push->nonce).ok());
     }
+    ExpectClosed(agent);
     EXPECT_TRUE(session->in_step());
     ExpectSame(agent, store, "n1");
 

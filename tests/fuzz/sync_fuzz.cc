@@ -47,7 +47,7 @@ class FuzzLink : public AgentLink {
     if (closed || on_its_way) abort();
     on_its_way = true;
     nonce = push.nonce;
-    if (!Encode(push).IsInitialized()) abort();
+    if (!pb::SyncResponse().ParseFromString(Serialize(push))) abort();
   }
   void Close(const absl::Status&) override { closed = true; }
 
