@@ -39,7 +39,7 @@ bool IsToldBefore(const ResourceId& a, const ResourceId& b) {
 constexpr char kAnotherVersion[] = "another";
 
 size_t Weigh(const Resource& resource) {
-  size_t weight = 1;
+  size_t weight = 5;  // what is remembered of it until it is acknowledged
   if (const auto* group = std::get_if<policy::AddressGroup>(&resource.body)) {
     weight += group->members.size() + group->exceptions.size();
   } else if (const auto* set = std::get_if<policy::PolicySet>(&resource.body)) {

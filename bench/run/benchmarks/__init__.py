@@ -15,6 +15,7 @@ NUMBERS = {
     11: "map_memory",
     14: "agent_kills",
     15: "first_connection",
+    16: "controller_scale",
 }
 
 
