@@ -162,18 +162,18 @@ std::optional<Push> Session::NextPush(uint64_t watermark) {
   const std::vector<ResourceId> ids = PendingInOrder();
   auto next = ids.begin();
   for (size_t weight = 0; weight < max_push_weight_ && !nothing_to_say();) {
-    const size_t before = push.upserts.size();
-    const bool is_upsert = next != ids.end() && store_->Find(node_, *next) != nullptr;
-    if (is_upsert && (unheld_.empty() || Order(next->kind) < Order(unheld_.front().resource->id.kind))) {
+    const size_t before = flight.sent.size();
+    const size_t upserts = push.upserts.size();
+    const bool comes_first = next != ids.end() && store_->Find(node_, *next) != nullptr && !unheld_.empty() &&
+                             Order(next->kind) < Order(unheld_.front().resource->id.kind);
+    if (unheld_.empty() || comes_first) {
       pending_.erase(*next);
       AddToPush(*next++, &push, &flight);
-    } else if (!unheld_.empty()) {
-      AddUnheld(&push, &flight);
     } else {
-      pending_.erase(*next);
-      AddToPush(*next++, &push, &flight);
+      AddUnheld(&push, &flight);
     }
-    const bool is_whole = push.upserts.size() > before && !push.upserts.back().delta;
+    if (flight.sent.size() == before) continue;  // there was nothing to say of it
+    const bool is_whole = push.upserts.size() > upserts && !push.upserts.back().delta;
     weight += is_whole ? Weigh(*push.upserts.back().resource) : 1;
   }
   push.complete = announced_complete_ || nothing_to_say();

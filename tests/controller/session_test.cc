@@ -102,6 +102,15 @@ void ExpectSame(const Agent& agent, const Store& store, const std::string& node)
   EXPECT_EQ(agent.held().size(), count);
 }
 
+// Nothing is told that has changed since.
+void ExpectAsStored(const Push& push, const Store& store) {
+  for (const Upsert& upsert : push.upserts) {
+    const ResourcePtr now = store.Find("n1", upsert.resource->id);
+    ASSERT_NE(now, nullptr) << upsert.resource->id.name;
+    EXPECT_EQ(upsert.resource->version, now->version) << upsert.resource->id.name;
+  }
+}
+
 std::string Nodes() {
   return NodeYaml("n1", 1) + NodeYaml("n2", 2);
 }
@@ -132,6 +141,7 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
     Agent agent;
     // Sometimes so little at a time that much changes before all is told.
     const size_t weight = pick(2) == 0 ? 3 : Session::kMaxPushWeight;
+    const bool refuses = pick(2) == 0;
     bool any_refused = false;
     const auto connect = [&] { return std::make_unique<Session>(&store, "n1", agent.Held(), 0, weight); };
     auto session = connect();
@@ -170,7 +180,9 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
           break;
         }
         case 3: {
-          if (!in_flight) in_flight = session->NextPush(watermark);
+          if (in_flight) break;
+          in_flight = session->NextPush(watermark);
+          if (in_flight) ExpectAsStored(*in_flight, store);
           break;
         }
         default: {
@@ -179,7 +191,7 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
           if (answer == 0) {  // the connection breaks, before or after the agent has taken it
             if (pick(2) == 0) agent.Apply(*in_flight);
             session = connect();
-          } else if (answer == 1 && !in_flight->upserts.empty()) {
+          } else if (answer == 1 && refuses && !in_flight->upserts.empty()) {
             const ResourceId& blamed =
                 in_flight->upserts[static_cast<size_t>(pick(static_cast<int>(in_flight->upserts.size())))]
                     .resource->id;
@@ -194,8 +206,12 @@ TEST(SessionProperty, DeltasInAnyOrderEqualAColdStart) {
         }
       }
     }
+    if (in_flight) {
+      ASSERT_TRUE(agent.Apply(*in_flight));
+      ASSERT_TRUE(session->OnAck(in_flight->nonce).ok());
+    }
     // What was refused comes again after a reconnect.
-    session = connect();
+    if (any_refused) session = connect();
     while (std::optional<Push> push = session->NextPush(watermark)) {
       ASSERT_TRUE(agent.Apply(*push));
       // Unlike an agent, this one has taken what mentions a resource that it refused.
@@ -231,6 +247,24 @@ class SessionTest : public ::testing::Test {
 
   Store store_;
 };
+
+// Before it was told of the version that there was, and after it has refused the push with it.
+TEST_F(SessionTest, WhatAnAgentHoldsInAnotherVersionIsRemovedWhenItGoes) {
+  const ResourceId gone{ResourceKind::kService, "shop/s"};
+  for (const bool is_told : {false, true}) {
+    store_.SetObjects(ObjectsOf(Nodes() + PodYaml("p0", "n1") + ServiceYaml("s")));
+    Session session(&store_, "n1", {{gone, "another version"}}, 0);
+    std::optional<Push> push;
+    if (is_told) push = session.NextPush(1);
+    session.OnChanges(store_.SetObjects(ObjectsOf(Nodes() + PodYaml("p0", "n1"))));
+    if (is_told) {
+      ASSERT_TRUE(session.OnNack(push->nonce, {{{ResourceKind::kNode, "n2"}, "no"}}).ok());
+    }
+    push = session.NextPush(2);
+    ASSERT_TRUE(push);
+    EXPECT_THAT(push->removals, ::testing::Contains(gone));
+  }
+}
 
 TEST_F(SessionTest, OnePushIsOnItsWayAtMost) {
   Session session(&store_, "n1", {}, 0);
