@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "controller/model/cluster.h"
@@ -36,6 +37,7 @@ class LiveCluster {
 
   const Cluster& cluster() const { return cluster_; }
 
+  // `objects`: all that are in force.
   ClusterChange Take(const Objects& objects, const TouchedObjects& touched) {
     return touched ? TakeTouched(objects, *touched) : TakeAll(objects);
   }

@@ -99,16 +99,16 @@ void Store::TakePod(const std::string& uid, bool differs) {
   const bool selects = !cluster().settings.api_server;
   const auto pod = cluster().pods.find(uid);
   if (pod == cluster().pods.end()) {
-    const auto gone = pods_.find(uid);
-    if (gone == pods_.end()) return;
+    const auto gone = places_.find(uid);
+    if (gone == places_.end()) return;
     Leave(gone->second.node, uid);
-    pods_.erase(gone);
+    places_.erase(gone);
     policies_.RemovePod(uid);
     if (selects) services_.RemovePod(uid);
     return;
   }
-  LivePod now{pod->second.node, AddressesOf(pod->second)};
-  const auto [place, added] = pods_.try_emplace(uid);
+  Place now{pod->second.node, AddressesOf(pod->second)};
+  const auto [place, added] = places_.try_emplace(uid);
   if (!added && !differs && place->second.addresses == now.addresses) return;
   if (!added) Leave(place->second.node, uid);
   node_pods_[now.node].insert(uid);

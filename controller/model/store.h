@@ -23,6 +23,7 @@ class Store {
   // `started_with`: what holds where no FairleadConfig says something else.
   explicit Store(ClusterSettings started_with) : live_(std::move(started_with)) {}
 
+  // All that are in force.
   Changes SetObjects(const Objects& objects, const TouchedObjects& touched = std::nullopt) {
     return Take(live_.Take(objects, touched));
   }
@@ -52,8 +53,8 @@ class Store {
   std::vector<IpAddress> AddressesOf(const ClusterPod& pod) const;
 
  private:
-  // A pod as the views have it.
-  struct LivePod {
+  // Of a pod, as the views have it.
+  struct Place {
     std::string node;
     std::vector<IpAddress> addresses;
   };
@@ -71,7 +72,7 @@ class Store {
 
   LiveCluster live_;
   PodAddresses reported_;
-  std::map<std::string, LivePod> pods_;                     // by UID
+  std::map<std::string, Place> places_;                     // by UID
   std::map<std::string, std::set<std::string>> node_pods_;  // UIDs
   Resources node_infos_;                                    // the same for every node
   Resources configs_;                                       // one for each node

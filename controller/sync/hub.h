@@ -53,7 +53,7 @@ class Hub {
  public:
   explicit Hub(Store* store) : store_(store) {}
 
-  // The source says something new, or the same with a higher watermark.
+  // The source says something new, of which `touched` alone may differ, or the same with a higher watermark.
   void SetObjects(const Objects& objects, uint64_t watermark, const TouchedObjects& touched = std::nullopt);
   uint64_t watermark() const { return watermark_; }
   // Called when an agent holds a watermark above ours: the source is to make sure that it is not
